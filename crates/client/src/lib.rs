@@ -1,0 +1,1 @@
+//! A typed client: retries that keep the key, failover, tokens.

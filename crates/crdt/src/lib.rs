@@ -1,0 +1,1 @@
+//! Field types and their merges; pure.

@@ -1,0 +1,1 @@
+//! Clocks, randomness, spawning, connecting and listening: everything that a simulation replaces.

@@ -1,0 +1,1 @@
+//! Routers, problem documents, OpenAPI.

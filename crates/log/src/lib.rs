@@ -1,0 +1,1 @@
+//! Region, shard, position, event, entry, frame, progress, token; pure.

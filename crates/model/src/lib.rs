@@ -1,0 +1,1 @@
+//! The model language: parse, check, compile, evaluate; pure.

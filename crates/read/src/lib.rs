@@ -1,0 +1,1 @@
+//! Projector, views, queries, change feed.

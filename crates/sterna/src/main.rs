@@ -1,0 +1,3 @@
+//! The binary: configuration, composition, command line.
+
+fn main() {}

@@ -1,0 +1,1 @@
+//! The store's contract, limits, conformance suite and memory engine.

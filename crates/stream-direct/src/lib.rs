@@ -1,0 +1,1 @@
+//! Region-to-region streams over HTTP/2.

@@ -1,0 +1,1 @@
+//! The stream's contract, conformance suite and memory engine.

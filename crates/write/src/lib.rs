@@ -1,0 +1,1 @@
+//! Commands to events: one transaction for each batch of a shard.
