@@ -1,0 +1,50 @@
+//! What a field is: its type and the rule for concurrent updates.
+
+use crate::{RegionId, Value};
+use serde::{Deserialize, Serialize};
+
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub enum FieldKind {
+    Register(Policy),
+    Counter,
+    /// A counter with bounds over all regions together, kept by escrow.
+    Bounded { min: Option<i64>, max: Option<i64> },
+    /// True wins over a concurrent false.
+    Flag,
+    /// An insertion wins over a concurrent removal.
+    Set,
+    /// Any kind but a map and a bounded counter, by key.
+    Map(Box<FieldKind>),
+}
+
+/// What a register does with concurrent sets. A closed list: no expression runs in a merge.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub enum Policy {
+    /// The greatest order wins.
+    Latest,
+    /// All values stay until somebody decides.
+    Keep,
+    /// The greatest value ever set, concurrent or not.
+    Max,
+    /// The smallest value ever set, concurrent or not.
+    Min,
+    /// The earliest region in the list wins, then the greatest order.
+    Prefer(Vec<RegionId>),
+    /// The greatest `by` wins, then the greatest order.
+    MaxBy,
+    /// The smallest `by` wins, then the greatest order.
+    MinBy,
+}
+
+impl FieldKind {
+    /// What an untouched field reads as.
+    pub fn unset(&self) -> Value {
+        match self {
+            Self::Register(_) => Value::Null,
+            Self::Counter | Self::Bounded { .. } => Value::Int(0),
+            Self::Flag => Value::Bool(false),
+            Self::Set => Value::List(Vec::new()),
+            Self::Map(_) => Value::Object(Vec::new()),
+        }
+    }
+}

@@ -1,0 +1,49 @@
+//! Evaluated operations. What an operation observed is its update's vector, to the dot; nothing is evaluated again.
+
+use crate::{Dot, Name, Order, RegionId, Value, VersionVector};
+use serde::{Deserialize, Serialize};
+
+/// One evaluated effect on one field (or on one key of a map field).
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Op {
+    /// Empty for [`Action::Delete`].
+    pub field: Name,
+    pub key: Option<Value>,
+    pub action: Action,
+}
+
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub enum Action {
+    /// A register's or a flag's new value; `by` as evaluated at the origin for `max_by` and `min_by`.
+    Set { value: Value, by: Option<Value> },
+    Add(i64),
+    Insert(Value),
+    Remove(Value),
+    /// Takes away what the update had observed under `key`, and nothing else.
+    RemoveKey,
+    /// Takes away what the update had observed of the whole aggregate; with `wins` also what is concurrent.
+    Delete { wins: bool },
+    /// Escrow: the origin gives `amount` rights of a bounded counter to another region.
+    Give { amount: i64, to: RegionId },
+}
+
+/// What merging needs to know of an event.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Update {
+    pub dot: Dot,
+    /// The aggregate's vector before the event; it holds every event that this one observed.
+    pub seen: VersionVector,
+    pub order: Order,
+    pub ops: Vec<Op>,
+}
+
+impl Update {
+    /// `self` happened before `other`: `other`'s aggregate had applied it.
+    pub fn before(&self, other: &Self) -> bool {
+        other.seen.contains(self.dot)
+    }
+
+    pub fn concurrent(&self, other: &Self) -> bool {
+        self.dot != other.dot && !self.before(other) && !other.before(self)
+    }
+}
