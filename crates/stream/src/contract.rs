@@ -1,0 +1,58 @@
+//! What an engine implements, and what it is handed.
+
+use sterna_crdt::RegionId;
+use sterna_env::Boxed;
+use sterna_log::{Frame, LogId, Position};
+
+/// Carries this region's frames to the others, and theirs here.
+pub trait Stream: Send + Sync {
+    /// Publishes a frame of this region's log. Resolves when the engine has it (or, for an engine whose followers read the log
+    /// themselves, when they have been woken). A heartbeat may replace an earlier one.
+    fn publish(&self, frame: Frame) -> Boxed<'_, Result<(), PublishError>>;
+
+    /// Follows another region's log behind `after`. Frames may come twice, out of order, or not at all.
+    fn follow(&self, log: LogId, after: Position) -> Boxed<'_, Result<Box<dyn Follower>, FollowError>>;
+}
+
+pub trait Follower: Send {
+    /// Waits for the next frame. After an error the follower is of no more use: follow again from where you are.
+    fn next(&mut self) -> Boxed<'_, Result<Frame, FollowError>>;
+}
+
+/// This region's copy of every log, its own included. Handed to engines whose peers read logs directly, and to repair.
+pub trait LogSource: Send + Sync {
+    /// The entries behind `after`, at most about `bytes_max` of them (at least one if there is one), with what this region knows of
+    /// the origin (seal, applied, models). Without entries the frame is the origin's last known heartbeat.
+    fn read(&self, log: LogId, after: Position, bytes_max: usize) -> Boxed<'_, Result<Frame, FollowError>>;
+}
+
+/// Asks one region for its copy of any log: how a hole is repaired, and how a third region carries what two can't send each other.
+pub trait Repair: Send + Sync {
+    fn fetch(&self, from: RegionId, log: LogId, after: Position) -> Boxed<'_, Result<Frame, FollowError>>;
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum PublishError {
+    /// May be published again.
+    #[error("the stream is unavailable: {0}")]
+    Unavailable(String),
+    #[error("the frame has {bytes} bytes, the stream takes {bytes_max}")]
+    TooLarge { bytes: usize, bytes_max: usize },
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum FollowError {
+    /// May be tried again.
+    #[error("unreachable: {0}")]
+    Unreachable(String),
+    /// The peer disagrees about the cluster: shards, members or secret. Trying again helps only once somebody has mended the
+    /// configuration.
+    #[error("refused: {0}")]
+    Refused(String),
+    /// The frames that come next are gone from the stream; ask a region that has a copy.
+    #[error("the stream no longer has what follows {0}")]
+    Expired(Position),
+    /// The bytes are damaged.
+    #[error("malformed frame: {0}")]
+    Malformed(String),
+}

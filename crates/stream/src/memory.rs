@@ -1,0 +1,3 @@
+//! The memory engine.
+pub struct Memory;
+pub struct Faults;
