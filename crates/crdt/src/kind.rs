@@ -1,6 +1,6 @@
 //! What a field is: its type and the rule for concurrent updates.
 
-use crate::{RegionId, Value};
+use crate::{Action, RegionId, Value};
 use serde::{Deserialize, Serialize};
 
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
@@ -46,5 +46,31 @@ impl FieldKind {
             Self::Set => Value::List(Vec::new()),
             Self::Map(_) => Value::Object(Vec::new()),
         }
+    }
+
+    /// Whether an operation without a key may do `action` to a field of this kind.
+    pub fn takes(&self, action: &Action) -> bool {
+        matches!(
+            (self, action),
+            (Self::Register(_), Action::Set { .. })
+                | (Self::Flag, Action::Set { value: Value::Bool(_), .. })
+                | (Self::Counter, Action::Add(_))
+                | (Self::Bounded { .. }, Action::Add(_) | Action::Give { .. })
+                | (Self::Set, Action::Insert(_) | Action::Remove(_))
+        )
+    }
+
+    /// Whether `action` takes away what was observed; any other contributes.
+    pub fn withdraws(&self, action: &Action) -> bool {
+        match (action, self) {
+            (Action::Remove(_) | Action::RemoveKey | Action::Delete { .. }, _) => true,
+            (Action::Set { .. }, Self::Map(inner)) => inner.withdraws(action),
+            (Action::Set { value, .. }, Self::Flag) => *value != Value::Bool(true),
+            _ => false,
+        }
+    }
+
+    pub fn may_be_in_map(&self) -> bool {
+        !matches!(self, Self::Map(_) | Self::Bounded { .. })
     }
 }

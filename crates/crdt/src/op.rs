@@ -27,6 +27,12 @@ pub enum Action {
     Give { amount: i64, to: RegionId },
 }
 
+impl Action {
+    pub fn is_delete(&self) -> bool {
+        matches!(self, Self::Delete { .. })
+    }
+}
+
 /// What merging needs to know of an event.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct Update {
