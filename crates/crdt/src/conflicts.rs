@@ -1,5 +1,9 @@
 //! Which updates met in a way that needed a decision: the rows of the ledger.
 
+mod cells;
+mod deletes;
+mod track;
+
 use crate::{Dot, Name, Schema, Update, Value};
 
 /// What decided.
@@ -60,8 +64,24 @@ pub struct Row {
     pub won: Option<Value>,
 }
 
-/// The rows of `updates`, sorted by field, element, loser and winner.
+/// The rows that `updates` make: a pure function of their set, sorted by field, element, loser and winner.
+///
+/// - A set has a row if a concurrent set beat it and nobody who had seen it set the field beside or before the winner; equal values
+///   are no conflict. Under `max` and `min` only who set a better value counts as having decided.
+/// - A removal has a row for each concurrent contribution that it didn't remove, so has a delete; an update that a winning
+///   delete took away has one.
+///
+/// The rows of a loser are exact if `updates` hold everything that is concurrent with the loser and everything that had seen
+/// it and not all of these. A tail holds that for the updates in it if a closed update stays, as a witness, until no unclosed
+/// one is concurrent with it. Rows of closed losers are final: keep what was found, whatever a smaller tail would say.
 pub fn rows(updates: &[&Update], schema: &dyn Schema) -> Vec<Row> {
-    let _ = (updates, schema);
-    Vec::new()
+    let mut sorted = updates.to_vec();
+    sorted.sort_unstable_by_key(|update| update.dot);
+    sorted.dedup_by_key(|update| update.dot);
+    let mut rows = Vec::new();
+    let live = deletes::rows(&sorted, &mut rows);
+    cells::rows(&live, schema, &mut rows);
+    rows.sort_unstable();
+    rows.dedup_by(|a, b| (&a.field, &a.element, a.loser, a.winner) == (&b.field, &b.element, b.loser, b.winner));
+    rows
 }

@@ -1,0 +1,82 @@
+//! What several incarnations did to one thing, each in its own order.
+//!
+//! What an incarnation observes only grows. So in its track those that an update saw, those concurrent with it and those that saw
+//! it are three runs in this order, and a search finds their borders.
+
+use crate::{Candidate, Incarnation, Policy, Update, Value};
+use std::cmp::Ordering;
+
+#[derive(Clone, Copy)]
+pub(super) struct Act<'a> {
+    pub update: &'a Update,
+    /// What was set, added or inserted.
+    pub value: &'a Value,
+    pub by: Option<&'a Value>,
+}
+
+impl<'a> Act<'a> {
+    pub fn candidate(&self) -> Candidate<'a> {
+        Candidate { value: self.value, by: self.by, dot: self.update.dot, order: self.update.order }
+    }
+}
+
+#[derive(Default)]
+pub(super) struct Track<'a>(Vec<(Incarnation, Vec<Act<'a>>)>);
+
+impl<'a> Track<'a> {
+    /// Acts come in order of their dots. Of several acts of one update `prefer` chooses.
+    pub fn push(&mut self, act: Act<'a>, prefer: impl Fn(&Act<'a>, &Act<'a>) -> Ordering) {
+        let incarnation = act.update.dot.incarnation;
+        match self.0.last_mut() {
+            Some((last, acts)) if *last == incarnation => match acts.last_mut() {
+                Some(same) if same.update.dot == act.update.dot => {
+                    if prefer(&act, same).is_gt() {
+                        *same = act;
+                    }
+                }
+                _ => acts.push(act),
+            },
+            _ => self.0.push((incarnation, vec![act])),
+        }
+    }
+
+    pub fn iter(&self) -> impl Iterator<Item = &Act<'a>> {
+        self.0.iter().flat_map(|(_, acts)| acts)
+    }
+
+    /// For each other incarnation the run of acts concurrent with `update`.
+    pub fn concurrent(&self, update: &Update) -> impl Iterator<Item = &[Act<'a>]> {
+        let others = self.0.iter().filter(|(incarnation, _)| *incarnation != update.dot.incarnation);
+        others.map(|(_, acts)| {
+            let from = acts.partition_point(|act| update.seen.contains(act.update.dot));
+            &acts[from..first_after(acts, update)]
+        })
+    }
+
+    /// What beat `loser`: the best of the concurrent acts, among those beside or before which nobody who had seen `loser` acted.
+    /// Under a lattice only who beat it counts as having decided.
+    pub fn beaten_by(&self, loser: &Act<'a>, policy: &Policy, lattice: bool) -> Option<&Act<'a>> {
+        let compare = |a: &Act<'a>, b: &Act<'a>| policy.compare(&a.candidate(), &b.candidate());
+        let decided: Vec<&Update> = self
+            .0
+            .iter()
+            .filter_map(|(_, acts)| {
+                let mut later = acts[first_after(acts, loser.update)..].iter();
+                later.find(|act| !lattice || compare(act, loser).is_gt()).map(|act| act.update)
+            })
+            .collect();
+        let rivals = self.concurrent(loser.update).filter_map(|run| {
+            let undecided = run.partition_point(|act| decided.iter().all(|d| d.seen.contains(act.update.dot)));
+            match policy {
+                Policy::Latest | Policy::Keep => run[..undecided].last(),
+                _ => run[..undecided].iter().max_by(|a, b| compare(a, b)),
+            }
+        });
+        rivals.max_by(|a, b| compare(a, b)).filter(|winner| compare(winner, loser).is_gt())
+    }
+}
+
+/// Where those begin that saw `update`.
+fn first_after(acts: &[Act<'_>], update: &Update) -> usize {
+    acts.partition_point(|act| !act.update.seen.contains(update.dot))
+}
