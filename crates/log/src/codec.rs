@@ -1,5 +1,6 @@
 //! The envelope of everything written down: a format byte, a CRC-32C of what follows, and a protobuf message.
 
+use bytes::Bytes;
 use prost::Message;
 
 pub(crate) const ENTRY: u8 = 1;
@@ -32,6 +33,17 @@ pub(crate) fn seal(format: u8, message: &impl Message) -> Vec<u8> {
 }
 
 pub(crate) fn open<M: Message + Default>(format: u8, bytes: &[u8]) -> Result<M, DecodeError> {
+    let body = check(format, bytes)?;
+    M::decode(body).map_err(|e| DecodeError::Wire(e.to_string()))
+}
+
+/// As [`open`]; fields of type `Bytes` stay slices of `bytes`.
+pub(crate) fn open_shared<M: Message + Default>(format: u8, bytes: &Bytes) -> Result<M, DecodeError> {
+    check(format, bytes)?;
+    M::decode(bytes.slice(HEADER_BYTES..)).map_err(|e| DecodeError::Wire(e.to_string()))
+}
+
+fn check(format: u8, bytes: &[u8]) -> Result<&[u8], DecodeError> {
     let (header, body) = bytes.split_first_chunk::<HEADER_BYTES>().ok_or(DecodeError::Short)?;
     if header[0] != format {
         return Err(DecodeError::Format { found: header[0], expected: format });
@@ -39,5 +51,5 @@ pub(crate) fn open<M: Message + Default>(format: u8, bytes: &[u8]) -> Result<M, 
     if crc32c::crc32c(body).to_be_bytes() != header[1..] {
         return Err(DecodeError::Checksum);
     }
-    M::decode(body).map_err(|e| DecodeError::Wire(e.to_string()))
+    Ok(body)
 }

@@ -73,8 +73,8 @@ impl Frame {
     }
 
     /// Entries stay slices of `bytes`.
-    pub fn decode(bytes: &[u8]) -> Result<Self, DecodeError> {
-        let wire: FrameWire = codec::open(FRAME, bytes)?;
+    pub fn decode(bytes: impl Into<Bytes>) -> Result<Self, DecodeError> {
+        let wire: FrameWire = codec::open_shared(FRAME, &bytes.into())?;
         let origin = RegionId(u16::try_from(wire.origin).map_err(|_| DecodeError::Malformed("origin"))?);
         let shard = ShardId(u16::try_from(wire.shard).map_err(|_| DecodeError::Malformed("shard"))?);
         let frame = Self {

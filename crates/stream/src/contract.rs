@@ -15,14 +15,16 @@ pub trait Stream: Send + Sync {
 }
 
 pub trait Follower: Send {
-    /// Waits for the next frame. After an error the follower is of no more use: follow again from where you are.
+    /// Waits for the next frame; may be dropped while it waits, and called again, without losing one. After an error the follower
+    /// is of no more use: follow again from where you are.
     fn next(&mut self) -> Boxed<'_, Result<Frame, FollowError>>;
 }
 
 /// This region's copy of every log, its own included. Handed to engines whose peers read logs directly, and to repair.
 pub trait LogSource: Send + Sync {
     /// The entries behind `after`, at most about `bytes_max` of them (at least one if there is one), with what this region knows of
-    /// the origin (seal, applied, models). Without entries the frame is the origin's last known heartbeat.
+    /// the origin (seal, applied, models). Without entries the frame is the origin's last known heartbeat. Where entries were left
+    /// out for their size, `sealed` is the frame's end and `applied` is empty: nothing is said of what is not in the frame.
     fn read(&self, log: LogId, after: Position, bytes_max: usize) -> Boxed<'_, Result<Frame, FollowError>>;
 }
 

@@ -2,9 +2,9 @@
 //!
 //! Order, gaps and duplicates are the resolver's to check and repair, because the log in the store is the truth.
 
-mod contract;
 pub mod conformance;
+mod contract;
 mod memory;
 
 pub use contract::{FollowError, Follower, LogSource, PublishError, Repair, Stream};
-pub use memory::{Faults, Memory};
+pub use memory::{Faults, Hub, MemoryLog, Retention};

@@ -1,3 +1,0 @@
-//! The memory engine.
-pub struct Memory;
-pub struct Faults;
