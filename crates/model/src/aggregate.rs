@@ -1,0 +1,102 @@
+//! What an aggregate is: its fields and its commands.
+
+use crate::value_type::{Slot, ValueType};
+use crate::{Command, expr::Expr};
+use foldhash::HashMap;
+use sterna_crdt::{FieldKind, Name, Schema};
+
+pub struct AggregateType {
+    pub name: Name,
+    pub(crate) fields: Vec<FieldDef>,
+    pub(crate) field_at: HashMap<Name, usize>,
+    pub(crate) commands: Vec<Command>,
+    pub(crate) command_at: HashMap<Name, usize>,
+    /// Where its commands are accepted; anywhere if `None`.
+    pub home: Option<Home>,
+    /// A delete also takes away what is concurrent with it.
+    pub delete_wins: bool,
+    pub was: Option<Name>,
+    pub deprecated: bool,
+}
+
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Home {
+    /// One region, by its name.
+    Region(Name),
+    /// A region for each aggregate.
+    ById,
+}
+
+pub struct FieldDef {
+    pub name: Name,
+    pub kind: FieldKind,
+    /// A register's value, a set's element; a counter's int, a flag's bool. Of a map: that of its entries.
+    pub slot: Slot,
+    /// The type of a map's keys; `None` if it is no map, or no effect names a key.
+    pub key: Option<ValueType>,
+    pub was: Option<Name>,
+    pub deprecated: bool,
+}
+
+impl FieldDef {
+    /// What a document shows: a register is null while unset, a set is a list, a map an object.
+    pub fn shown(&self) -> Slot {
+        shown(&self.kind, &self.slot)
+    }
+}
+
+fn shown(kind: &FieldKind, slot: &Slot) -> Slot {
+    let list = |of: &Slot| ValueType::List { of: Box::new(of.clone()), min: 0, max: u32::MAX };
+    match kind {
+        FieldKind::Register(_) => Slot { optional: true, ..slot.clone() },
+        FieldKind::Counter | FieldKind::Bounded { .. } | FieldKind::Flag => slot.clone(),
+        FieldKind::Set => Slot::required(list(slot)),
+        FieldKind::Map(inner) => Slot::required(ValueType::Map(Box::new(shown(inner, slot)))),
+    }
+}
+
+impl AggregateType {
+    /// In order of declaration.
+    pub fn fields(&self) -> &[FieldDef] {
+        &self.fields
+    }
+
+    pub fn field_index(&self, name: &str) -> Option<usize> {
+        self.field_at.get(name).copied()
+    }
+
+    /// Also by the name it had before.
+    pub fn command(&self, name: &str) -> Option<&Command> {
+        self.command_at.get(name).map(|at| &self.commands[*at])
+    }
+
+    /// In order of declaration.
+    pub fn commands(&self) -> &[Command] {
+        &self.commands
+    }
+}
+
+impl Schema for AggregateType {
+    fn kind(&self, field: &str) -> Option<&FieldKind> {
+        self.field_index(field).map(|at| &self.fields[at].kind)
+    }
+}
+
+/// An effect as compiled.
+pub(crate) struct Effect {
+    /// A place in the aggregate's fields; none for a delete.
+    pub field: Option<Name>,
+    pub change: Change,
+    pub key: Option<Expr>,
+    pub when: Option<Expr>,
+    pub each: Option<Expr>,
+}
+
+pub(crate) enum Change {
+    Set { value: Expr, by: Option<Expr> },
+    Add(Expr),
+    Insert(Expr),
+    Remove(Expr),
+    RemoveKey,
+    Delete { wins: bool },
+}
