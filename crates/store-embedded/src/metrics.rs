@@ -1,0 +1,63 @@
+//! What a store tells Prometheus. Every metric has the label `store`: `write` or `read`.
+
+use prometheus::{Histogram, HistogramOpts, IntCounter, IntCounterVec, IntGauge, Opts, Registry, exponential_buckets};
+use sterna_store::CommitError;
+
+use crate::Kind;
+
+#[derive(Clone)]
+pub(crate) struct Metrics {
+    pub(crate) commits: IntCounter,
+    refusals: IntCounterVec,
+    pub(crate) batch_transactions: Histogram,
+    pub(crate) batch_keys: Histogram,
+    pub(crate) sync_seconds: Histogram,
+    pub(crate) queue_transactions: IntGauge,
+    pub(crate) free_bytes: IntGauge,
+}
+
+impl Metrics {
+    pub(crate) fn new(kind: Kind, registry: Option<&Registry>) -> Result<Self, prometheus::Error> {
+        let opts = |name: &str, help: &str| Opts::new(format!("sterna_store_{name}"), help).const_label("store", kind.name());
+        let histogram = |name: &str, help: &str, buckets| Histogram::with_opts(HistogramOpts { common_opts: opts(name, help), buckets });
+        let refusals = opts("refusals_total", "Transactions not committed, by reason.");
+        let metrics = Self {
+            commits: IntCounter::with_opts(opts("commits_total", "Transactions committed."))?,
+            refusals: IntCounterVec::new(refusals, &["reason"])?,
+            batch_transactions: histogram("batch_transactions", "Transactions made durable together.", exponential_buckets(1.0, 2.0, 14)?)?,
+            batch_keys: histogram("batch_keys", "Keys written together.", exponential_buckets(1.0, 2.0, 16)?)?,
+            sync_seconds: histogram("sync_seconds", "Time to write, sync and apply a batch.", exponential_buckets(0.000_05, 2.0, 16)?)?,
+            queue_transactions: IntGauge::with_opts(opts("queue_transactions", "Transactions that waited when the last batch was taken."))?,
+            free_bytes: IntGauge::with_opts(opts("free_bytes", "Free space on the store's disk."))?,
+        };
+        if let Some(registry) = registry {
+            metrics.register(registry)?;
+        }
+        Ok(metrics)
+    }
+
+    /// Counts a transaction that was not, or perhaps not, committed.
+    pub(crate) fn refused(&self, error: &CommitError) {
+        let reason = match error {
+            CommitError::Conflict { .. } => "conflict",
+            CommitError::TooOld => "too_old",
+            CommitError::TooLarge => "too_large",
+            CommitError::Invalid(_) => "invalid",
+            CommitError::MaybeCommitted => "maybe_committed",
+            CommitError::Unavailable(_) => "unavailable",
+            CommitError::Full => "full",
+            CommitError::Closed => "closed",
+        };
+        self.refusals.with_label_values(&[reason]).inc();
+    }
+
+    fn register(&self, registry: &Registry) -> Result<(), prometheus::Error> {
+        registry.register(Box::new(self.commits.clone()))?;
+        registry.register(Box::new(self.refusals.clone()))?;
+        registry.register(Box::new(self.batch_transactions.clone()))?;
+        registry.register(Box::new(self.batch_keys.clone()))?;
+        registry.register(Box::new(self.sync_seconds.clone()))?;
+        registry.register(Box::new(self.queue_transactions.clone()))?;
+        registry.register(Box::new(self.free_bytes.clone()))
+    }
+}
