@@ -1,7 +1,7 @@
 //! Reading a field. Everything but [`Field::value`] and [`Field::map_get`] borrows.
 
 use crate::field::State;
-use crate::{Candidate, Field, FieldKind, Value, key_text};
+use crate::{Candidate, Field, FieldKind, RegionId, Value, key_text};
 
 impl Field {
     /// The visible value: a register's winner, a counter's sum, a set as a sorted list, a map as an object. What doesn't fit
@@ -46,6 +46,16 @@ impl Field {
             State::Bounded(bounded) => Some(bounded.value()),
             _ => None,
         }
+    }
+
+    /// A bounded counter's rights matrix: giver, receiver, amount. Where both are the same region it is what that region added,
+    /// less what it spent.
+    pub fn rights(&self) -> impl Iterator<Item = (RegionId, RegionId, i64)> {
+        let cells = match &self.0 {
+            State::Bounded(bounded) => bounded.cells.as_slice(),
+            _ => &[],
+        };
+        cells.iter().map(|((from, to), counter)| (*from, *to, counter.value()))
     }
 
     /// A flag's value.

@@ -38,10 +38,10 @@ pub enum ApplyError {
 }
 
 pub(crate) fn check(fields: &Fields, update: &Update, schema: &dyn Schema) -> Result<(), ApplyError> {
-    update.ops.iter().filter(|op| !op.action.is_delete()).try_for_each(|op| check_op(fields, op, schema))
+    update.ops.iter().filter(|op| !op.action.is_delete()).try_for_each(|op| check_op(fields, update, op, schema))
 }
 
-fn check_op(fields: &Fields, op: &Op, schema: &dyn Schema) -> Result<(), ApplyError> {
+fn check_op(fields: &Fields, update: &Update, op: &Op, schema: &dyn Schema) -> Result<(), ApplyError> {
     let field = || Name::clone(&op.field);
     let kind = schema.kind(&op.field).ok_or_else(|| ApplyError::UnknownField { field: field() })?;
     let fits = match (kind, &op.key) {
@@ -49,7 +49,8 @@ fn check_op(fields: &Fields, op: &Op, schema: &dyn Schema) -> Result<(), ApplyEr
         (FieldKind::Map(_), None) | (_, Some(_)) => false,
         (kind, None) => kind.takes(&op.action),
     };
-    if !fits {
+    let to_itself = matches!(op.action, Action::Give { to, .. } if to == update.dot.incarnation.region());
+    if !fits || to_itself {
         return Err(ApplyError::Unfit { field: field() });
     }
     if fields.field(&op.field).is_some_and(|held| !held_fits(held, kind, op)) {
