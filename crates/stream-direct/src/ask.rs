@@ -1,0 +1,83 @@
+//! What one region asks of another, as a path.
+
+use sterna_crdt::RegionId;
+use sterna_log::{LogId, Position, ShardId};
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Ask {
+    /// The never-ending log of the region that is asked.
+    Follow { shard: ShardId, after: Position },
+    /// One frame of its copy of any log.
+    Fetch { log: LogId, after: Position },
+}
+
+pub(crate) const FOLLOW_ROUTE: &str = "/internal/v1/follow/{shard}";
+pub(crate) const FETCH_ROUTE: &str = "/internal/v1/logs/{origin}/{shard}";
+
+impl Ask {
+    pub(crate) fn shard(&self) -> ShardId {
+        match self {
+            Self::Follow { shard, .. } => *shard,
+            Self::Fetch { log, .. } => log.shard,
+        }
+    }
+
+    /// Path and query: a position is the hexadecimal form of its 20 bytes.
+    pub(crate) fn path(&self) -> String {
+        match self {
+            Self::Follow { shard, after } => format!("/internal/v1/follow/{}?after={}", shard.0, hex(*after)),
+            Self::Fetch { log, after } => format!("/internal/v1/logs/{}/{}?after={}", log.origin.0, log.shard.0, hex(*after)),
+        }
+    }
+
+    pub(crate) fn follow(shard: u16, query: Option<&str>) -> Option<Self> {
+        Some(Self::Follow { shard: ShardId(shard), after: after(query)? })
+    }
+
+    pub(crate) fn fetch(origin: u16, shard: u16, query: Option<&str>) -> Option<Self> {
+        let log = LogId { origin: RegionId(origin), shard: ShardId(shard) };
+        Some(Self::Fetch { log, after: after(query)? })
+    }
+}
+
+/// Without `after`, the beginning.
+fn after(query: Option<&str>) -> Option<Position> {
+    let pair = query.unwrap_or_default().split('&').find_map(|pair| pair.strip_prefix("after="));
+    pair.map_or(Some(Position::ZERO), unhex)
+}
+
+fn hex(position: Position) -> String {
+    position.to_bytes().iter().map(|b| format!("{b:02x}")).collect()
+}
+
+fn unhex(text: &str) -> Option<Position> {
+    if text.len() != 2 * Position::BYTES || !text.is_ascii() {
+        return None;
+    }
+    let digits = text.as_bytes().chunks_exact(2);
+    let bytes: Option<Vec<u8>> = digits.map(|pair| u8::from_str_radix(str::from_utf8(pair).ok()?, 16).ok()).collect();
+    Position::from_bytes(&bytes?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_path_reads_as_what_was_asked() {
+        let after = Position::new(7, *b"0123456789", 3);
+        let ask = Ask::Fetch { log: LogId { origin: RegionId(2), shard: ShardId(9) }, after };
+        let path = ask.path();
+        let (route, query) = path.split_once('?').unwrap();
+        assert_eq!(route, "/internal/v1/logs/2/9");
+        assert_eq!(Ask::fetch(2, 9, Some(query)), Some(ask));
+        assert_eq!(Ask::follow(9, None), Some(Ask::Follow { shard: ShardId(9), after: Position::ZERO }));
+    }
+
+    #[test]
+    fn a_damaged_position_is_none() {
+        for bad in ["after=", "after=00", "after=zz00000000000000000000000000000000000000", "after=+000000000000000000000000000000000000000"] {
+            assert_eq!(Ask::follow(0, Some(bad)), None, "{bad}");
+        }
+    }
+}
