@@ -2,6 +2,7 @@
 //! refers to these by number. Everything is written as postcard does it. Equal states give equal bytes.
 
 use crate::{Clock, Dot, Fields, Incarnation};
+use postcard::ser_flavors::Flavor;
 use serde::Serialize;
 use serde::de::Deserialize;
 
@@ -90,7 +91,28 @@ impl Writer {
 }
 
 fn append<T: Serialize + ?Sized>(bytes: &mut Vec<u8>, value: &T) {
-    *bytes = postcard::to_extend(value, std::mem::take(bytes)).expect("a vector grows, and every sequence knows its length");
+    postcard::serialize_with_flavor(value, Tail(bytes)).expect("a vector grows, and every sequence knows its length");
+}
+
+/// Writes behind what is there already.
+struct Tail<'a>(&'a mut Vec<u8>);
+
+impl Flavor for Tail<'_> {
+    type Output = ();
+
+    fn try_push(&mut self, byte: u8) -> postcard::Result<()> {
+        self.0.push(byte);
+        Ok(())
+    }
+
+    fn try_extend(&mut self, bytes: &[u8]) -> postcard::Result<()> {
+        self.0.extend_from_slice(bytes);
+        Ok(())
+    }
+
+    fn finalize(self) -> postcard::Result<()> {
+        Ok(())
+    }
 }
 
 pub(crate) struct Reader<'a> {

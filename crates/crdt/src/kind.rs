@@ -8,7 +8,10 @@ pub enum FieldKind {
     Register(Policy),
     Counter,
     /// A counter with bounds over all regions together, kept by escrow.
-    Bounded { min: Option<i64>, max: Option<i64> },
+    Bounded {
+        min: Option<i64>,
+        max: Option<i64>,
+    },
     /// True wins over a concurrent false.
     Flag,
     /// An insertion wins over a concurrent removal.

@@ -31,7 +31,7 @@ impl Fields {
         let first = r.origin();
         let clocks = r.take::<Option<u64>>()?.map(|span| (first, Clock(first.0.wrapping_add(span))));
         let (presence, deletes) = (Dots::read(r)?, Dots::read(r)?);
-        let fields: Vec<_> = (0..r.take_len()?).map(|_| Ok((r.take::<Name>()?, Field::read(r)?))).collect::<Result<_, _>>()?;
+        let fields: Vec<_> = (0..r.take_len()?).map(|_| Ok((Name::from(r.take::<&str>()?), Field::read(r)?))).collect::<Result<_, _>>()?;
         if !fields.is_sorted_by(|(a, _), (b, _)| a < b) {
             return Err(DecodeError::Corrupted("fields out of order"));
         }

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct Op {
     /// Empty for [`Action::Delete`].
+    #[serde(deserialize_with = "crate::value::name")]
     pub field: Name,
     pub key: Option<Value>,
     pub action: Action,
@@ -15,16 +16,24 @@ pub struct Op {
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub enum Action {
     /// A register's or a flag's new value; `by` as evaluated at the origin for `max_by` and `min_by`.
-    Set { value: Value, by: Option<Value> },
+    Set {
+        value: Value,
+        by: Option<Value>,
+    },
     Add(i64),
     Insert(Value),
     Remove(Value),
     /// Takes away what the update had observed under `key`, and nothing else.
     RemoveKey,
     /// Takes away what the update had observed of the whole aggregate; with `wins` also what is concurrent.
-    Delete { wins: bool },
+    Delete {
+        wins: bool,
+    },
     /// Escrow: the origin gives `amount` rights of a bounded counter to another region.
-    Give { amount: i64, to: RegionId },
+    Give {
+        amount: i64,
+        to: RegionId,
+    },
 }
 
 impl Action {

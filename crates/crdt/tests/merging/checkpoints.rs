@@ -21,9 +21,7 @@ struct Checkpoint<'a> {
 impl<'a> Checkpoint<'a> {
     fn compact(&mut self, replica: &Replica<'a>) {
         let clear = |e: &Update| replica.settled(e);
-        let closed = |e: &Update| {
-            clear(e) && replica.applied.iter().filter(|f| f.concurrent(e)).all(|f| clear(f))
-        };
+        let closed = |e: &Update| clear(e) && replica.applied.iter().filter(|f| f.concurrent(e)).all(|f| clear(f));
         let (mut leaving, tail): (Vec<_>, Vec<_>) = self.tail.iter().copied().partition(|e| closed(e));
         leaving.sort_by_key(|update| update.order);
         self.tail = tail;
@@ -46,7 +44,7 @@ impl<'a> Checkpoint<'a> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 400, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 200, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn checkpoint_and_tail_are_the_state_and_the_ledger(

@@ -64,9 +64,9 @@ fn action(kind: &FieldKind) -> BoxedStrategy<Action> {
         ]
         .boxed(),
         FieldKind::Flag => any::<bool>().prop_map(|yes| Action::Set { value: Value::Bool(yes), by: None }).boxed(),
-        FieldKind::Set => (any::<bool>(), small())
-            .prop_map(|(insert, value)| if insert { Action::Insert(value) } else { Action::Remove(value) })
-            .boxed(),
+        FieldKind::Set => {
+            (any::<bool>(), small()).prop_map(|(insert, value)| if insert { Action::Insert(value) } else { Action::Remove(value) }).boxed()
+        }
         FieldKind::Map(inner) => prop_oneof![3 => action(inner), 1 => Just(Action::RemoveKey)].boxed(),
     }
 }
@@ -100,8 +100,7 @@ struct Writer {
 
 fn play(steps: &[Step]) -> History {
     let fresh = |region| Incarnation::new(RegionId(region as u16), 1);
-    let mut writers: Vec<_> =
-        (0..REPLICAS).map(|r| Writer { incarnation: fresh(r), seen: VersionVector::default(), clock: 0 }).collect();
+    let mut writers: Vec<_> = (0..REPLICAS).map(|r| Writer { incarnation: fresh(r), seen: VersionVector::default(), clock: 0 }).collect();
     let mut all: Vec<Update> = Vec::new();
     for step in steps {
         match step {

@@ -1,8 +1,10 @@
 //! Merging against a slow reference, over random histories.
 
+#![allow(clippy::unwrap_used, reason = "helpers of tests")]
+
+mod cases;
 mod checkpoints;
 mod conflicts;
-mod cases;
 mod encoding;
 mod history;
 mod oracles;

@@ -89,9 +89,7 @@ fn rank(policy: &Policy, u: &Update, op: &Op) -> (Option<i64>, Order) {
         Policy::Min => Some(negative(value)),
         Policy::MaxBy => Some(int(by)),
         Policy::MinBy => Some(negative(by)),
-        Policy::Prefer(list) => {
-            Some(-(list.iter().position(|r| *r == u.dot.incarnation.region()).unwrap_or(list.len()) as i64))
-        }
+        Policy::Prefer(list) => Some(-(list.iter().position(|r| *r == u.dot.incarnation.region()).unwrap_or(list.len()) as i64)),
     };
     (first, u.order)
 }
@@ -182,15 +180,7 @@ pub fn ledger(all: &[&Update], schema: &[(&'static str, FieldKind)]) -> BTreeSet
     let live: Vec<&Update> = all.iter().copied().filter(|u| !overruled(u, all)).collect();
     let mut rows = BTreeSet::new();
     let mut whole = |loser: &Update, winner: &Update, rule| {
-        rows.insert(Row {
-            field: Name::from(""),
-            element: None,
-            loser: loser.dot,
-            winner: Some(winner.dot),
-            rule,
-            lost: None,
-            won: None,
-        })
+        rows.insert(Row { field: Name::from(""), element: None, loser: loser.dot, winner: Some(winner.dot), rule, lost: None, won: None })
     };
     for u in all.iter().filter(|u| overruled(u, all) && more_than_delete(u)) {
         let winner = all.iter().filter(|d| wins(d) && d.concurrent(u)).max_by_key(|d| d.order);
@@ -233,9 +223,7 @@ fn set_rows(name: &str, key: &Option<Value>, kind: &FieldKind, here: &[(&Update,
     let sets = one_each(&policy, sets);
     let best = |(u, op): &(&Update, &Op)| rank(&policy, u, op);
     for e in &sets {
-        let decided = |w: &Update| {
-            sets.iter().any(|d| e.0.before(d.0) && !w.before(d.0) && (!lattice || best(d) > best(e)))
-        };
+        let decided = |w: &Update| sets.iter().any(|d| e.0.before(d.0) && !w.before(d.0) && (!lattice || best(d) > best(e)));
         let beat = sets.iter().filter(|w| e.0.concurrent(w.0) && best(w) > best(e) && !decided(w.0)).max_by_key(|w| best(w));
         if let Some(w) = beat.filter(|w| set_of(w.1).0 != set_of(e.1).0) {
             rows.insert(Row {

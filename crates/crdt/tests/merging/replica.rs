@@ -15,14 +15,7 @@ pub struct Replica<'a> {
 
 impl<'a> Replica<'a> {
     pub fn new(history: &'a History) -> Self {
-        Self {
-            fields: Fields::default(),
-            history,
-            schema: schema(),
-            have: VersionVector::default(),
-            applied: Vec::new(),
-            open: Vec::new(),
-        }
+        Self { fields: Fields::default(), history, schema: schema(), have: VersionVector::default(), applied: Vec::new(), open: Vec::new() }
     }
 
     /// Whether `update` was applied: not if it is held.
@@ -60,8 +53,7 @@ impl<'a> Replica<'a> {
 }
 
 pub fn visible(fields: &Fields, schema: &[(&'static str, FieldKind)]) -> Visible {
-    let mut out =
-        Visible { present: fields.present(), created: fields.created(), updated: fields.updated(), ..Visible::default() };
+    let mut out = Visible { present: fields.present(), created: fields.created(), updated: fields.updated(), ..Visible::default() };
     let is_keep = |kind: &FieldKind| *kind == FieldKind::Register(Policy::Keep);
     for (name, kind) in schema {
         out.values.insert(name.to_string(), fields.value(name, kind));

@@ -41,7 +41,7 @@ fn deliver(replica: &mut Replica<'_>, delivery: &Delivery) -> Result<(), TestCas
     }
     while let Some(next) = replica.open.first() {
         let (pick, ..) = picks.next().unwrap();
-        let update = *if replica.open.len() % 2 == 0 { next } else { pick.get(&replica.open) };
+        let update = *if replica.open.len().is_multiple_of(2) { next } else { pick.get(&replica.open) };
         replica.close(update);
         prop_assert_eq!(visible(&replica.fields, &replica.schema), fold(&replica.applied, &replica.schema));
     }
@@ -60,7 +60,7 @@ fn converge(history: &crate::history::History, deliveries: &[Delivery; 2]) -> Re
 macro_rules! converges {
     ($($name:ident: $fields:expr;)*) => {
         proptest! {
-            #![proptest_config(ProptestConfig { cases: 400, failure_persistence: None, ..ProptestConfig::default() })]
+            #![proptest_config(ProptestConfig { cases: 160, failure_persistence: None, ..ProptestConfig::default() })]
             $(
                 #[test]
                 fn $name(history in histories(&$fields, 40), ways in [deliveries(), deliveries()]) {
