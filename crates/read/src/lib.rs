@@ -1,1 +1,22 @@
-//! Projector, views, queries, change feed.
+//! Projector, views, queries, change feed: the read side of a region.
+//!
+//! What always holds:
+//!
+//! - Everything in the read store is a pure function of logs and model. It can be lost; it is then built again.
+//! - One task, the projector, writes. Documents, history, view rows, the feed and the progress that they stand for change in one
+//!   transaction, so that an event is never projected twice and never missed, whenever the process dies.
+//! - Readers see only what is committed, and an answer's token names at least what the answer was made from.
+//! - Equal states have equal bytes, in every region.
+
+mod feed;
+pub mod limits;
+mod query;
+mod reads;
+mod refused;
+mod status;
+
+pub use feed::{Cursor, CursorError, FeedFilter, FeedItem};
+pub use query::{Found, Page};
+pub use reads::{Options, Reads};
+pub use refused::{ReadRefused, Retry, StartError};
+pub use status::{Build, Status, ViewStatus};
