@@ -1,1 +1,33 @@
-//! Commands to events: one transaction for each batch of a shard.
+//! Commands to events: one store transaction for each batch of a shard.
+//!
+//! A [`ShardWriter`](shard) has two inputs, commands and merges, and is the only one that changes aggregates. Everything else
+//! follows what it committed: [`Logs`] gives entries, [`States`] aggregates, [`Board`] progress.
+
+mod aggregate;
+mod board;
+mod clock;
+mod command;
+mod document;
+mod etag;
+pub mod keys;
+pub mod limits;
+mod ledger;
+mod logs;
+mod metrics;
+mod region;
+mod shard;
+mod states;
+mod writer;
+
+pub use aggregate::{Aggregate, Open};
+pub use board::{Board, Heard};
+pub use clock::RegionClock;
+pub use command::{Accepted, Command, Refused, Retry};
+pub use document::document_json;
+pub use etag::ETag;
+pub use ledger::{LedgerError, LedgerPage};
+pub use logs::{LogEntry, Logs};
+pub use metrics::Metrics;
+pub use region::{Gate, Life, OpenError, OpenOptions, Region};
+pub use states::States;
+pub use writer::{MergeError, Merged, Reply, Writer};

@@ -1,0 +1,162 @@
+//! Who has applied what, as this process knows it.
+
+use parking_lot::Mutex;
+use std::collections::BTreeMap;
+use std::time::Duration;
+use sterna_crdt::RegionId;
+use sterna_env::{Env, Instant};
+use sterna_log::{Applied, LogId, Position, Progress, ShardId, Token};
+use tokio::sync::watch;
+
+/// The region's progress, shard by shard, and what the other regions said of theirs.
+pub struct Board {
+    env: Env,
+    shards: Vec<Mutex<ShardBoard>>,
+    changed: Vec<watch::Sender<u64>>,
+    any: watch::Sender<u64>,
+}
+
+#[derive(Clone, Debug, Default)]
+struct ShardBoard {
+    copied: Applied,
+    applied: Applied,
+    sealed: Applied,
+    known: BTreeMap<RegionId, Applied>,
+    heard: BTreeMap<RegionId, Heard>,
+}
+
+/// The last seal of a log that this region has reached, and when.
+#[derive(Clone, Copy, Debug)]
+pub struct Heard {
+    /// The origin's wall clock when it named the seal.
+    pub sent_ms: u64,
+    /// When it was heard here.
+    pub at: Instant,
+}
+
+impl Board {
+    pub fn new(env: Env, shards: u16) -> Self {
+        let senders = || (0..shards).map(|_| watch::Sender::new(0)).collect();
+        Self { env, shards: (0..shards).map(|_| Mutex::default()).collect(), changed: senders(), any: watch::Sender::new(0) }
+    }
+
+    pub fn shards(&self) -> impl Iterator<Item = ShardId> {
+        (0..self.shards.len()).map(|s| ShardId(s as u16))
+    }
+
+    /// Ends of entries that are in this region's copies of the logs.
+    pub fn copied(&self, shard: ShardId) -> Applied {
+        self.at(shard).lock().copied.clone()
+    }
+
+    /// Ends of entries that are merged into this region's aggregates; its own log included. No seals.
+    pub fn applied(&self, shard: ShardId) -> Applied {
+        self.at(shard).lock().applied.clone()
+    }
+
+    /// The position up to which this region has applied a log, seals included.
+    pub fn reached(&self, log: LogId) -> Position {
+        let board = self.at(log.shard).lock();
+        board.applied.get(log.origin).max(board.sealed.get(log.origin))
+    }
+
+    /// What `region` said it had applied of this shard's logs.
+    pub fn known(&self, shard: ShardId, region: RegionId) -> Applied {
+        self.at(shard).lock().known.get(&region).cloned().unwrap_or_default()
+    }
+
+    pub fn heard(&self, log: LogId) -> Option<Heard> {
+        self.at(log.shard).lock().heard.get(&log.origin).copied()
+    }
+
+    pub fn progress(&self) -> Progress {
+        let mut progress = Progress::default();
+        self.shards().for_each(|shard| progress.raise_shard(shard, &self.applied(shard)));
+        progress
+    }
+
+    /// The position up to which every one of `members` has applied `log`: events up to there are settled, their causes aside.
+    pub fn applied_by_all(&self, log: LogId, me: RegionId, members: impl Iterator<Item = RegionId>) -> Position {
+        let board = self.at(log.shard).lock();
+        let of = |region: RegionId| match region {
+            region if region == log.origin => Position::new(u64::MAX, [0xff; 10], u16::MAX),
+            region if region == me => board.applied.get(log.origin),
+            region => board.known.get(&region).map_or(Position::ZERO, |applied| applied.get(log.origin)),
+        };
+        members.map(of).min().unwrap_or_default()
+    }
+
+    pub fn raise_copied(&self, log: LogId, position: Position) {
+        if self.at(log.shard).lock().copied.raise(log.origin, position) {
+            self.notify(log.shard);
+        }
+    }
+
+    pub fn raise_applied(&self, log: LogId, position: Position) {
+        let mut board = self.at(log.shard).lock();
+        board.copied.raise(log.origin, position);
+        let changed = board.applied.raise(log.origin, position);
+        drop(board);
+        if changed {
+            self.notify(log.shard);
+        }
+    }
+
+    /// `region` has applied this much of the shard's logs.
+    pub fn learn(&self, shard: ShardId, region: RegionId, applied: &Applied) {
+        self.at(shard).lock().known.entry(region).or_default().join(applied);
+    }
+
+    /// A heartbeat of `log` whose `after` this region has applied: the log is complete up to `sealed`.
+    pub fn seal(&self, log: LogId, sealed: Position, sent_ms: u64) {
+        let mut board = self.at(log.shard).lock();
+        let changed = board.sealed.raise(log.origin, sealed);
+        let heard = Heard { sent_ms, at: self.env.now() };
+        let slot = board.heard.entry(log.origin).or_insert(heard);
+        if slot.sent_ms <= sent_ms {
+            *slot = heard;
+        }
+        drop(board);
+        if changed {
+            self.notify(log.shard);
+        }
+    }
+
+    /// Changes whenever something of this shard does.
+    pub fn subscribe(&self, shard: ShardId) -> watch::Receiver<u64> {
+        self.changed[usize::from(shard.0)].subscribe()
+    }
+
+    /// Changes whenever something of any shard does.
+    pub fn subscribe_any(&self) -> watch::Receiver<u64> {
+        self.any.subscribe()
+    }
+
+    /// Waits until this shard has all that `token` has seen of it; after `wait`, the origins that it lacks.
+    pub async fn wait_for(&self, shard: ShardId, token: &Token, regions: &[RegionId], wait: Duration) -> Result<(), Vec<RegionId>> {
+        let mut changed = self.subscribe(shard);
+        let lacking = || -> Vec<RegionId> {
+            regions.iter().copied().filter(|&origin| token.needs(LogId { origin, shard }) > self.reached(LogId { origin, shard })).collect()
+        };
+        let waiting = async {
+            while !lacking().is_empty() {
+                if changed.changed().await.is_err() {
+                    return;
+                }
+            }
+        };
+        match self.env.timeout(wait, waiting).await {
+            Some(()) => Ok(()),
+            None => Err(lacking()),
+        }
+    }
+
+    fn at(&self, shard: ShardId) -> &Mutex<ShardBoard> {
+        &self.shards[usize::from(shard.0)]
+    }
+
+    fn notify(&self, shard: ShardId) {
+        self.changed[usize::from(shard.0)].send_modify(|n| *n += 1);
+        self.any.send_modify(|n| *n += 1);
+    }
+}

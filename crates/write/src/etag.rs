@@ -1,0 +1,33 @@
+//! A document's version.
+
+use std::fmt;
+use sterna_crdt::VersionVector;
+
+/// Strong, and equal in all regions: a hash of the aggregate's vector and the model's version.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub struct ETag(u64);
+
+impl ETag {
+    pub fn of(seen: &VersionVector, model_version: u32) -> Self {
+        let mut bytes = Vec::with_capacity(4 + 16 * seen.len());
+        bytes.extend_from_slice(&model_version.to_be_bytes());
+        for dot in seen.iter() {
+            bytes.extend_from_slice(&dot.incarnation.0.to_be_bytes());
+            bytes.extend_from_slice(&dot.n.to_be_bytes());
+        }
+        let hash = blake3::hash(&bytes);
+        Self(u64::from_be_bytes(*hash.as_bytes().first_chunk().expect("a hash has 32 bytes")))
+    }
+
+    /// With or without the quotes of the header.
+    pub fn parse(text: &str) -> Option<Self> {
+        let text = text.trim().trim_matches('"');
+        (text.len() == 16).then(|| u64::from_str_radix(text, 16).ok().map(Self)).flatten()
+    }
+}
+
+impl fmt::Display for ETag {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "\"{:016x}\"", self.0)
+    }
+}

@@ -1,0 +1,38 @@
+//! What the region is: its record, the membership, the model.
+
+use super::Unreadable;
+use bytes::Bytes;
+use serde::{Deserialize, Serialize};
+use sterna_crdt::Incarnation;
+
+pub const REGION: Bytes = Bytes::from_static(b"m/region");
+pub const MEMBERSHIP: Bytes = Bytes::from_static(b"m/membership");
+/// The text of the highest model version that took commands here.
+pub const MODEL: Bytes = Bytes::from_static(b"m/model");
+
+const FORMAT: u8 = 1;
+
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct RegionRecord {
+    pub name: String,
+    pub shards: u16,
+    pub incarnation: Incarnation,
+    pub epoch: u64,
+    /// Every member's heartbeat has named a membership that has this region.
+    pub admitted: bool,
+}
+
+impl RegionRecord {
+    pub fn encode(&self) -> Bytes {
+        let mut out = vec![FORMAT];
+        out.extend(postcard::to_stdvec(self).expect("a plain struct encodes"));
+        out.into()
+    }
+
+    pub fn decode(bytes: &[u8]) -> Result<Self, Unreadable> {
+        match bytes.split_first() {
+            Some((&FORMAT, body)) => postcard::from_bytes(body).map_err(|e| Unreadable::new("region record", e)),
+            _ => Err(Unreadable::new("region record", "unknown format")),
+        }
+    }
+}

@@ -1,0 +1,41 @@
+//! The write store's keys, one file a kind. A key begins with its kind's letter; numbers are big-endian, texts end with a zero byte
+//! (no type, id or idempotency key holds one).
+//!
+//! | letter | key | value |
+//! | --- | --- | --- |
+//! | `m` | name | region record, membership, model |
+//! | `s` | shard, type, id, chunk | aggregate record |
+//! | `i` | shard, bucket, type, id, key | idempotency record |
+//! | `l` | origin, shard, epoch, commit, chunk | log entry |
+//! | `p` | shard | copied and applied positions of every log of the shard |
+//! | `c` | type, id, field, element, loser, winner | ledger row |
+//! | `f` | follower, shard | a follower's position |
+
+pub mod follower;
+pub mod idem;
+pub mod ledger;
+pub mod log;
+pub mod meta;
+pub mod progress;
+pub mod state;
+
+use bytes::BufMut;
+
+pub(crate) fn put_text(key: &mut Vec<u8>, text: &str) {
+    key.put_slice(text.as_bytes());
+    key.put_u8(0);
+}
+
+/// A value was written by a newer release, or is damaged.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("a {what} in the store can't be read: {why}; was it written by a newer release, or is the folder damaged?")]
+pub struct Unreadable {
+    pub what: &'static str,
+    pub why: String,
+}
+
+impl Unreadable {
+    pub(crate) fn new(what: &'static str, why: impl ToString) -> Self {
+        Self { what, why: why.to_string() }
+    }
+}

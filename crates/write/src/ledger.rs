@@ -1,0 +1,65 @@
+//! Reading the ledger: what met what, which rule decided, and what was dropped.
+
+use crate::keys::ledger::{LedgerRecord, prefix};
+use crate::{Region, Writer};
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD as BASE64;
+use bytes::Bytes;
+use sterna_crdt::{Dot, Value};
+use sterna_model::json::write_value;
+use sterna_store::{Page, ReadError, prefix_range};
+
+/// Rows in key order, the same in every region.
+pub struct LedgerPage {
+    pub rows: Vec<serde_json::Value>,
+    /// Where the next page begins; `None` at the end.
+    pub next: Option<String>,
+}
+
+#[derive(Debug, thiserror::Error)]
+pub enum LedgerError {
+    #[error("this is no cursor of the ledger; send `next` of a page unchanged, or none")]
+    Cursor,
+    #[error(transparent)]
+    Read(#[from] ReadError),
+}
+
+impl Writer {
+    /// The rows of all aggregates, of one type, or of one aggregate.
+    pub async fn conflicts(&self, after: Option<&str>, limit: usize, kind: Option<&str>, id: Option<&str>) -> Result<LedgerPage, LedgerError> {
+        let mut range = prefix_range(&prefix(kind, id));
+        if let Some(after) = after {
+            let cursor = BASE64.decode(after).ok().filter(|key| range.start <= *key && *key < range.end);
+            let mut start = cursor.ok_or(LedgerError::Cursor)?;
+            start.push(0);
+            range.start = start.into();
+        }
+        let snapshot = self.region().store.snapshot().await?;
+        let pairs = snapshot.scan(range, Page::first(limit)).await?;
+        let next = (pairs.len() == limit).then(|| pairs.last().map(|(key, _)| BASE64.encode(key))).flatten();
+        let rows = pairs.iter().map(|(_, value)| row(self.region(), value)).collect::<Result<_, _>>()?;
+        Ok(LedgerPage { rows, next })
+    }
+}
+
+fn row(region: &Region, value: &Bytes) -> Result<serde_json::Value, ReadError> {
+    let record = LedgerRecord::decode(value).map_err(|e| ReadError::Unavailable(e.to_string()))?;
+    let event = |dot: Dot| serde_json::json!({ "event": dot.to_string(), "region": &*region.membership.name(dot.incarnation.region()) });
+    Ok(serde_json::json!({
+        "type": record.kind,
+        "id": record.id,
+        "field": record.field,
+        "element": record.element.as_ref().map(json),
+        "rule": record.rule,
+        "loser": event(record.loser),
+        "winner": record.winner.map(event),
+        "values": { "lost": record.lost.as_ref().map(json), "won": record.won.as_ref().map(json) },
+        "final": record.is_final,
+    }))
+}
+
+fn json(value: &Value) -> serde_json::Value {
+    let mut text = String::new();
+    write_value(value, &mut text);
+    serde_json::from_str(&text).unwrap_or_default()
+}

@@ -1,0 +1,44 @@
+//! Every bound of this crate.
+
+use std::time::Duration;
+
+/// Commands that wait in one shard's queue; more are answered with 429.
+pub const QUEUED_COMMANDS_MAX: usize = 4_096;
+/// Frames that wait in one shard's queue to be merged.
+pub const QUEUED_MERGES_MAX: usize = 16;
+/// Commands in one transaction.
+pub const BATCH_COMMANDS_MAX: usize = 512;
+/// Merged events in one transaction.
+pub const BATCH_MERGES_MAX: usize = 1_024;
+/// Bytes of writes after which a transaction takes no more.
+pub const BATCH_BYTES_MAX: usize = 1_000_000;
+/// Transactions of one shard under way at once: while one is made durable, the next is prepared.
+pub const BATCHES_IN_FLIGHT_MAX: usize = 2;
+/// Attempts at one batch that conflicts, before its commands are answered 503.
+pub const BATCH_ATTEMPTS_MAX: u32 = 16;
+/// A value's bytes in the store; larger records are chunked.
+pub const CHUNK_BYTES: usize = 64_000;
+/// An aggregate's record.
+pub const AGGREGATE_BYTES_MAX: usize = 1_000_000;
+/// An aggregate's id, in characters.
+pub const ID_CHARS_MAX: usize = 128;
+/// An idempotency key, in bytes.
+pub const KEY_BYTES_MAX: usize = 255;
+/// A command's arguments, in bytes of JSON.
+pub const ARGS_BYTES_MAX: usize = 64_000;
+/// Decoded aggregates kept by one shard.
+pub const CACHE_AGGREGATES_MAX: usize = 2_048;
+/// Recent entries of one log kept in memory.
+pub const LOG_CACHE_BYTES_MAX: usize = 256_000;
+/// Reactions may cause reactions this many times.
+pub const REACTION_DEPTH_MAX: u32 = 8;
+/// How far the region's clock may be lifted over its wall by others' events.
+pub const CLOCK_AHEAD_MAX: Duration = Duration::from_secs(60);
+/// How long a command waits for what its token has seen.
+pub const TOKEN_WAIT: Duration = Duration::from_secs(2);
+/// Between attempts to read a store that is away.
+pub const RECOVER_PAUSE: Duration = Duration::from_millis(200);
+/// Between attempts to merge while the disk is full or the store away.
+pub const MERGE_PAUSE: Duration = Duration::from_millis(500);
+/// Entries read at once to be merged, in bytes.
+pub const MERGE_READ_BYTES: usize = 256_000;

@@ -1,0 +1,218 @@
+//! What this process knows of its region.
+
+use crate::keys::meta::{self, RegionRecord};
+use crate::keys::Unreadable;
+use crate::{Board, RegionClock};
+use parking_lot::RwLock;
+use std::sync::Arc;
+use sterna_crdt::{Incarnation, Name, RegionId};
+use sterna_env::Env;
+use sterna_log::{DecodeError, Membership};
+use sterna_model::Model;
+use sterna_store::{CommitError, ReadError, Snapshot, Store, Transaction};
+
+/// A region of a cluster, open.
+pub struct Region {
+    pub me: RegionId,
+    pub name: Name,
+    pub membership: Arc<Membership>,
+    pub env: Env,
+    pub store: Arc<dyn Store>,
+    pub board: Arc<Board>,
+    pub clock: RegionClock,
+    life: RwLock<Life>,
+    gate: RwLock<Gate>,
+    model: RwLock<Arc<Model>>,
+}
+
+/// The current life of the region's store.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Life {
+    pub incarnation: Incarnation,
+    pub epoch: u64,
+    pub admitted: bool,
+}
+
+/// Whether commands are taken.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Gate {
+    Open,
+    /// The reason, and what ends it, for the answer.
+    Closed(String),
+}
+
+pub struct OpenOptions {
+    pub name: Name,
+    /// All regions of the cluster, this one included.
+    pub members: Vec<Name>,
+    pub shards: u16,
+    pub model: Arc<Model>,
+    /// The store says that its folder was copied from another place: a new life begins.
+    pub copied: bool,
+}
+
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    #[error("region `{region}` is not among the members {members:?}; name it once, and every other region as a [[peer]]")]
+    NotAMember { region: Name, members: Vec<Name> },
+    #[error("this store belongs to region `{stored}`, not to `{configured}`; set `region`, or use another `store.path`")]
+    OtherRegion { stored: String, configured: Name },
+    #[error("this store has {stored} shards, the configuration says {configured}; shards are fixed for the life of the cluster: set `shards = {stored}`")]
+    OtherShards { stored: u16, configured: u16 },
+    #[error("this store belongs to a cluster of {stored:?}, the configuration names {configured:?}; members are fixed for now: restore the [[peer]] list")]
+    OtherMembers { stored: Vec<Name>, configured: Vec<Name> },
+    #[error("the data was written with version {stored} of the model, and this is version {given}; start with version {stored} or a later one")]
+    OlderModel { stored: u32, given: u32 },
+    #[error("the model is version {version}, like the one the data was written with, but says something else; give it the next `version`")]
+    ChangedModel { version: u32 },
+    #[error(transparent)]
+    Unreadable(#[from] Unreadable),
+    #[error("the membership record: {0}")]
+    Membership(#[from] DecodeError),
+    #[error("the store can't be read: {0}")]
+    Read(#[from] ReadError),
+    #[error("the store can't be written: {0}")]
+    Commit(#[from] CommitError),
+}
+
+impl Region {
+    /// Creates the region's records in an empty store, or checks that those in it fit.
+    pub async fn open(env: Env, store: Arc<dyn Store>, options: OpenOptions) -> Result<Arc<Self>, OpenError> {
+        let configured = Membership::first(options.members.iter().cloned(), options.shards);
+        let me = configured.region(&options.name).ok_or_else(|| OpenError::NotAMember { region: options.name.clone(), members: options.members.clone() })?;
+        let snapshot = store.snapshot().await?;
+        let held = sterna_store::get(&*snapshot, &meta::REGION).await?.map(|bytes| RegionRecord::decode(&bytes)).transpose()?;
+        let fresh = |wall_ms: u64| RegionRecord {
+            name: options.name.to_string(),
+            shards: options.shards,
+            incarnation: Incarnation::new(me, wall_ms),
+            epoch: wall_ms,
+            admitted: configured.members.len() == 1,
+        };
+        let record = match &held {
+            None => fresh(env.wall_ms()),
+            Some(record) => {
+                check(record, &options)?;
+                check_members(&*snapshot, &configured).await?;
+                if options.copied { RegionRecord { admitted: record.admitted, ..fresh(env.wall_ms().max(record.epoch + 1)) } } else { record.clone() }
+            }
+        };
+        let model_changed = check_model(&*snapshot, &options.model).await?;
+        if model_changed || held.as_ref() != Some(&record) {
+            let mut t = Transaction { read_version: snapshot.version(), ..Transaction::default() };
+            t.put(meta::REGION, record.encode());
+            t.put(meta::MEMBERSHIP, configured.encode());
+            t.put(meta::MODEL, options.model.source().to_owned());
+            store.commit(t).await?;
+        }
+        let life = Life { incarnation: record.incarnation, epoch: record.epoch, admitted: record.admitted };
+        let gate = Gate::Closed("it is starting".to_owned());
+        Ok(Arc::new(Self {
+            me,
+            name: options.name,
+            membership: Arc::new(configured),
+            board: Arc::new(Board::new(env.clone(), options.shards)),
+            env,
+            store,
+            clock: RegionClock::default(),
+            life: RwLock::new(life),
+            gate: RwLock::new(gate),
+            model: RwLock::new(options.model),
+        }))
+    }
+
+    pub fn shards(&self) -> u16 {
+        self.membership.shards
+    }
+
+    pub fn peers(&self) -> impl Iterator<Item = RegionId> + '_ {
+        self.membership.regions().filter(|r| *r != self.me)
+    }
+
+    pub fn alone(&self) -> bool {
+        self.peers().next().is_none()
+    }
+
+    pub fn model(&self) -> Arc<Model> {
+        self.model.read().clone()
+    }
+
+    pub fn set_model(&self, model: Arc<Model>) {
+        *self.model.write() = model;
+    }
+
+    pub fn life(&self) -> Life {
+        *self.life.read()
+    }
+
+    pub fn gate(&self) -> Gate {
+        self.gate.read().clone()
+    }
+
+    pub fn set_gate(&self, gate: Gate) {
+        if *self.gate.read() != gate {
+            tracing::info!(region = %self.name, ?gate, "gate");
+            *self.gate.write() = gate;
+        }
+    }
+
+    /// Remembers that every member has heard of this region.
+    pub async fn admit(&self) -> Result<(), CommitError> {
+        self.change_life(|life| life.admitted = true).await
+    }
+
+    /// Begins a new life: what follows has a new incarnation and a new epoch. The gate must be closed and nothing in flight.
+    pub async fn begin_new_life(&self) -> Result<(), CommitError> {
+        let opened_ms = self.env.wall_ms();
+        self.change_life(|life| {
+            life.epoch = opened_ms.max(life.epoch + 1);
+            life.incarnation = Incarnation::new(self.me, life.epoch);
+        })
+        .await
+    }
+
+    async fn change_life(&self, change: impl FnOnce(&mut Life)) -> Result<(), CommitError> {
+        let mut life = self.life();
+        change(&mut life);
+        let record =
+            RegionRecord { name: self.name.to_string(), shards: self.shards(), incarnation: life.incarnation, epoch: life.epoch, admitted: life.admitted };
+        let mut t = Transaction::default();
+        t.put(meta::REGION, record.encode());
+        self.store.commit(t).await?;
+        *self.life.write() = life;
+        Ok(())
+    }
+}
+
+fn check(record: &RegionRecord, options: &OpenOptions) -> Result<(), OpenError> {
+    if record.name != *options.name {
+        return Err(OpenError::OtherRegion { stored: record.name.clone(), configured: options.name.clone() });
+    }
+    if record.shards != options.shards {
+        return Err(OpenError::OtherShards { stored: record.shards, configured: options.shards });
+    }
+    Ok(())
+}
+
+async fn check_members(snapshot: &dyn Snapshot, configured: &Membership) -> Result<(), OpenError> {
+    let Some(bytes) = sterna_store::get(snapshot, &meta::MEMBERSHIP).await? else { return Ok(()) };
+    let stored = Membership::decode(&bytes)?;
+    let names = |m: &Membership| m.members.iter().map(|member| member.name.clone()).collect();
+    if stored.members != configured.members {
+        return Err(OpenError::OtherMembers { stored: names(&stored), configured: names(configured) });
+    }
+    Ok(())
+}
+
+/// True if the stored model is to be replaced by this one.
+async fn check_model(snapshot: &dyn Snapshot, model: &Model) -> Result<bool, OpenError> {
+    let Some(bytes) = sterna_store::get(snapshot, &meta::MODEL).await? else { return Ok(true) };
+    let text = String::from_utf8_lossy(&bytes);
+    let (stored, _) = sterna_model::parse(&text);
+    let Some(stored) = stored else { return Err(Unreadable::new("model", "it no longer parses").into()) };
+    match stored.version.cmp(&model.version) {
+        std::cmp::Ordering::Greater => Err(OpenError::OlderModel { stored: stored.version, given: model.version }),
+        std::cmp::Ordering::Equal if stored.hash != model.hash => Err(OpenError::ChangedModel { version: model.version }),
+        order => Ok(order.is_lt()),
+    }
+}

@@ -1,0 +1,70 @@
+//! One transaction in the making, and what is to be done once it is committed.
+
+use super::job::{Job, MergeJob};
+use super::merge::Copied;
+use super::working::Working;
+use crate::Accepted;
+use crate::keys::progress::ShardProgress;
+use bytes::Bytes;
+use foldhash::HashMap;
+use std::sync::Arc;
+use sterna_log::{AggregateId, Applied, Entry, LogId, Position};
+use sterna_store::{Transaction, Version};
+
+pub(crate) struct Batch {
+    pub transaction: Transaction,
+    pub touched: HashMap<AggregateId, Working>,
+    /// Accepted commands, and replays of them, answered when the batch is durable.
+    /// With the event's place in the entry, for one that is not a replay.
+    pub answers: Vec<(Job, Accepted, Option<u16>)>,
+    pub entry: Entry,
+    pub entry_bytes: Bytes,
+    pub epoch: u64,
+    /// Where the logs will stand.
+    pub after: Option<ShardProgress>,
+    pub copied: Vec<Copied>,
+    /// What each merged entry says its origin had applied.
+    pub learned: Vec<(LogId, Position, Applied)>,
+    pub frames: Vec<MergeJob>,
+    pub merged_events: u64,
+    pub bytes: usize,
+}
+
+pub(crate) enum Prepared {
+    Batch(Box<Batch>),
+    /// Everything that was taken is answered, and nothing is to be written.
+    Answered,
+    /// There is nothing to do now.
+    Nothing,
+}
+
+impl Batch {
+    pub fn new(read_version: Version, epoch: u64) -> Self {
+        Self {
+            transaction: Transaction::new(read_version),
+            touched: HashMap::default(),
+            answers: Vec::new(),
+            entry: Entry::default(),
+            entry_bytes: Bytes::new(),
+            epoch,
+            after: None,
+            copied: Vec::new(),
+            learned: Vec::new(),
+            frames: Vec::new(),
+            merged_events: 0,
+            bytes: 0,
+        }
+    }
+
+    pub fn merges(&self) -> bool {
+        self.after.is_some()
+    }
+
+    pub fn take_transaction(&mut self) -> Transaction {
+        std::mem::take(&mut self.transaction)
+    }
+
+    pub fn entry(&mut self) -> Arc<Entry> {
+        Arc::new(std::mem::take(&mut self.entry))
+    }
+}

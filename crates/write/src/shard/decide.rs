@@ -1,0 +1,233 @@
+//! One command: from the batch's aggregates to an event, or to a refusal.
+//!
+//! Checked in this order: arguments (before the queue), key, `If-Match`, `on`, `require`, bounds. So a retry is never refused for
+//! what its first attempt changed.
+
+use super::job::Job;
+use super::working::Working;
+use super::{Batch, Shard};
+use crate::aggregate::{Aggregate, Open};
+use crate::keys::idem;
+use crate::limits::AGGREGATE_BYTES_MAX;
+use crate::{Accepted, ETag, Refused, document_json};
+use std::sync::Arc;
+use sterna_crdt::{Action, Clock, Dot, FieldKind, Op, Order, Policy, Update};
+use sterna_log::{Event, LogId, Reaction, Send};
+use sterna_model::{AggregateType, Decide, FieldsView, On, Refusal};
+
+impl Shard {
+    /// Adds the command's event and answer to the batch, or answers a refusal at once: nothing of it is in the batch then.
+    pub(super) fn decide(&mut self, job: Job, batch: &mut Batch) {
+        let Some(mut working) = batch.touched.remove(&job.command.aggregate) else { return };
+        let result = match self.replay(&job, &working) {
+            Some(replayed) => replayed.map(|accepted| (accepted, None)),
+            None => self.accept_command(&job, &mut working, batch).map(|accepted| (accepted, Some((batch.entry.events.len() - 1) as u16))),
+        };
+        batch.touched.insert(job.command.aggregate.clone(), working);
+        match result {
+            Ok((accepted, place)) => batch.answers.push((job, accepted, place)),
+            Err(refused) => {
+                self.metrics.commands.with_label_values(&[refused.outcome()]).inc();
+                _ = job.reply.send(Err(refused));
+            }
+        }
+    }
+
+    /// What the key did before, if it is known.
+    fn replay(&self, job: &Job, working: &Working) -> Option<Result<Accepted, Refused>> {
+        let (_, record) = working.keys.get(&job.key)?.as_ref()?;
+        if record.body_hash != job.body_hash {
+            return Some(Err(Refused::KeyReused));
+        }
+        let event = *record.dots.first()?;
+        let mut accepted = self.accepted(job, working, event);
+        accepted.replayed = true;
+        Some(Ok(accepted))
+    }
+
+    fn accept_command(&mut self, job: &Job, working: &mut Working, batch: &mut Batch) -> Result<Accepted, Refused> {
+        let command = &job.command;
+        let unknown = || Refused::UnknownType { kind: command.aggregate.kind.clone(), suggestion: None };
+        let of = job.model.aggregate(&command.aggregate.kind).ok_or_else(unknown)?;
+        let declared = of.command(&command.name).ok_or_else(unknown)?;
+        let held = Arc::clone(&working.aggregate);
+        check_before(job, &held, declared.on)?;
+        let life = self.region.life();
+        let clock = self.region.clock.tick(&self.region.env, held.clock);
+        let view = FieldsView::new(of, &held.fields);
+        let input = self.input(job, &view, held.fields.present(), clock);
+        let ops = declared.decide(&input, &job.args).map_err(refusal)?.ops;
+        check_ops(&ops, of, &held, command.if_match.is_some())?;
+        let dot = held.next_dot(life.incarnation);
+        let order = Order { clock, incarnation: life.incarnation };
+        let update = Arc::new(Update { dot, seen: held.seen.clone(), order, ops });
+        let mut event = self.event(job, update);
+        let open = Open::of(&event, None);
+        let applied = working.apply(open, job.model.version, of, !self.region.alone());
+        let reactions = applied
+            .map_err(|e| Refused::Evaluation { message: e.to_string() })
+            .and_then(|()| self.check_size(job, working))
+            .and_then(|()| self.reactions(job, of, &working.aggregate, clock));
+        event.reactions = match reactions {
+            Ok(reactions) => reactions,
+            Err(refused) => {
+                working.aggregate = held;
+                return Err(refused);
+            }
+        };
+        let bucket = idem::bucket(clock, job.model.idempotency_window_ms);
+        working.remember(&job.key, bucket, job.body_hash, dot, None);
+        batch.bytes += 2 * job.args_json.len() + 256;
+        batch.entry.events.push(event);
+        Ok(self.accepted(job, working, dot))
+    }
+
+    fn event(&self, job: &Job, update: Arc<Update>) -> Event {
+        let command = &job.command;
+        Event {
+            critical: true,
+            kind: command.aggregate.kind.clone(),
+            id: command.aggregate.id.clone(),
+            update,
+            command: command.name.clone(),
+            args: job.args_json.clone(),
+            key: job.key.clone(),
+            key_made: job.key_made,
+            body_hash: job.body_hash,
+            answer: None,
+            actor: command.actor.clone(),
+            model_version: job.model.version,
+            model_hash: model_hash(&job.model),
+            reactions: Vec::new(),
+            cause: command.cause.clone(),
+            trace: command.trace.clone(),
+            encryption_key: "".into(),
+        }
+    }
+
+    fn input<'a>(&'a self, job: &'a Job, state: &'a dyn sterna_model::StateView, exists: bool, now: Clock) -> Decide<'a> {
+        Decide { id: &job.command.aggregate.id, exists, state, now, region: &self.region.name, actor: &job.command.actor }
+    }
+
+    fn reactions(&self, job: &Job, of: &AggregateType, after: &Aggregate, now: Clock) -> Result<Vec<Reaction>, Refused> {
+        let declared = job.model.reactions(&of.name, &job.command.name);
+        let view = FieldsView::new(of, &after.fields);
+        let input = self.input(job, &view, after.fields.present(), now);
+        let mut reactions = Vec::new();
+        for reaction in declared {
+            let failed = |e: sterna_model::EvalError| Refused::Evaluation { message: format!("reaction `{}`: {e}", reaction.name) };
+            let refused = reaction.evaluate_refused(&job.model, &input, &job.args).transpose().map_err(failed)?;
+            for outgoing in reaction.evaluate(&job.model, &input, &job.args).map_err(failed)? {
+                reactions.push(Reaction { name: reaction.name.clone(), send: send(outgoing), refused: refused.clone().map(send) });
+            }
+        }
+        Ok(reactions)
+    }
+
+    /// Encodes only what may be too large.
+    fn check_size(&self, job: &Job, working: &mut Working) -> Result<(), Refused> {
+        working.bytes += 4 * job.args_json.len() + 64;
+        if working.bytes > AGGREGATE_BYTES_MAX {
+            working.bytes = working.aggregate.encode().len();
+            if working.bytes > AGGREGATE_BYTES_MAX {
+                return Err(Refused::AggregateTooLarge { bytes: working.bytes, bytes_max: AGGREGATE_BYTES_MAX });
+            }
+        }
+        Ok(())
+    }
+
+    /// As of this batch; the position comes with the commit.
+    fn accepted(&self, job: &Job, working: &Working, event: Dot) -> Accepted {
+        let command = &job.command;
+        let aggregate = &working.aggregate;
+        let of = job.model.aggregate(&command.aggregate.kind).filter(|_| command.represent);
+        let origin = event.incarnation.region();
+        let log = LogId { origin, shard: self.id };
+        let position = if origin == self.region.me { self.end_of_own_log() } else { self.standing.progress.applied.get(origin) };
+        let mut token = command.token.clone().unwrap_or_default();
+        token.raise(log, position);
+        Accepted {
+            aggregate: command.aggregate.clone(),
+            event,
+            key: job.key.clone(),
+            etag: ETag::of(&aggregate.seen, job.model.version),
+            log,
+            position,
+            token,
+            replayed: false,
+            document: of.map(|of| document_json(of, &command.aggregate.id, aggregate, &self.region.membership)),
+        }
+    }
+}
+
+fn check_before(job: &Job, held: &Aggregate, on: On) -> Result<(), Refused> {
+    if let Some(reason) = &held.parked {
+        return Err(Refused::Parked { reason: reason.clone() });
+    }
+    let known = !held.seen.is_empty();
+    let present = held.fields.present();
+    if let Some(wanted) = job.command.if_match {
+        let current = known.then(|| ETag::of(&held.seen, job.model.version));
+        if current != Some(wanted) {
+            return Err(Refused::VersionMismatch { current });
+        }
+    }
+    match on {
+        On::Absent if present => Err(Refused::AlreadyExists),
+        On::Present if !known => Err(Refused::NotFound),
+        On::Present if !present => Err(Refused::Deleted),
+        _ => Ok(()),
+    }
+}
+
+/// What no expression checks: several values of a `keep` register, overflow, and bounds as this region sees them.
+fn check_ops(ops: &[Op], of: &AggregateType, held: &Aggregate, decided: bool) -> Result<(), Refused> {
+    for op in ops {
+        let Some(index) = of.field_index(&op.field) else { continue };
+        let field = held.fields.field(&op.field);
+        match (&of.fields()[index].kind, &op.action) {
+            (FieldKind::Register(Policy::Keep), Action::Set { .. }) if !decided && field.is_some_and(|f| f.candidates().len() > 1) => {
+                return Err(Refused::PreconditionRequired { field: op.field.clone(), current: ETag::of(&held.seen, held.model_version) });
+            }
+            (FieldKind::Bounded { min, max }, Action::Add(delta)) => {
+                let now = field.and_then(|f| f.int()).unwrap_or_default();
+                let next = now.checked_add(*delta);
+                if next.is_none_or(|next| min.is_some_and(|min| next < min) || max.is_some_and(|max| next > max)) {
+                    let left = min.map_or(0, |min| now - min);
+                    return Err(Refused::BoundReached { field: op.field.clone(), available: vec![("here".into(), left)] });
+                }
+            }
+            (kind, Action::Add(delta)) => {
+                let entry = match (kind, &op.key) {
+                    (FieldKind::Map(_), Some(key)) => field.and_then(|f| f.entry(key)),
+                    _ => field,
+                };
+                let now = entry.and_then(|f| f.int()).unwrap_or_default();
+                if now.checked_add(*delta).is_none_or(|next| next.abs() > INT_MAX) {
+                    return Err(Refused::Evaluation { message: format!("`{}` would leave ±(2^53−1)", op.field) });
+                }
+            }
+            _ => {}
+        }
+    }
+    Ok(())
+}
+
+const INT_MAX: i64 = (1 << 53) - 1;
+
+fn refusal(refusal: Refusal) -> Refused {
+    match refusal {
+        Refusal::Guard { code, message } => Refused::Guard { code, message },
+        Refusal::Error { .. } => Refused::Evaluation { message: refusal.to_string() },
+    }
+}
+
+fn send(outgoing: sterna_model::Outgoing) -> Send {
+    Send { kind: outgoing.aggregate, id: outgoing.id.into(), command: outgoing.command, args: outgoing.args_json.into() }
+}
+
+/// The first 8 bytes of the model's hash.
+pub(crate) fn model_hash(model: &sterna_model::Model) -> u64 {
+    u64::from_be_bytes(*model.hash.first_chunk().expect("a hash has 16 bytes"))
+}
+

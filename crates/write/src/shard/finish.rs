@@ -1,0 +1,124 @@
+//! What a commit's result means.
+
+use super::job::Job;
+use super::{Batch, Shard};
+use crate::limits::MERGE_PAUSE;
+use crate::{Accepted, LogEntry, Refused};
+use sterna_log::{LogId, Position};
+use sterna_store::{CommitError, Committed};
+
+impl Shard {
+    pub(super) async fn finish(&mut self, mut batch: Batch, result: Result<Committed, CommitError>) {
+        for id in batch.touched.keys() {
+            self.busy.remove(id);
+        }
+        if batch.merges() {
+            self.merge_under_way = false;
+        }
+        match result {
+            Ok(committed) => self.committed(batch, committed),
+            Err(CommitError::Conflict { .. } | CommitError::TooOld | CommitError::MaybeCommitted) => {
+                self.metrics.batch_retries.inc();
+                self.again(&mut batch);
+            }
+            Err(error) => {
+                let refused = match &error {
+                    CommitError::Full => Refused::Full,
+                    error => Refused::Unavailable(error.to_string()),
+                };
+                for (job, ..) in batch.answers.drain(..) {
+                    self.metrics.commands.with_label_values(&[refused.outcome()]).inc();
+                    _ = job.reply.send(Err(refused.clone()));
+                }
+                if batch.merges() {
+                    tracing::warn!(shard = self.id.0, %error, "merging waits for the store");
+                    self.region.env.sleep(MERGE_PAUSE).await;
+                }
+                self.again(&mut batch);
+            }
+        }
+    }
+
+    /// Everything that the batch took is done again, from what the store says. A command that was committed after all finds its key.
+    fn again(&mut self, batch: &mut Batch) {
+        for (mut job, ..) in batch.answers.drain(..).rev() {
+            job.attempts += 1;
+            self.queue.push_front(job);
+        }
+        for job in batch.frames.drain(..).rev() {
+            self.merging.push_front(job);
+        }
+        self.failed = true;
+    }
+
+    fn committed(&mut self, mut batch: Batch, committed: Committed) {
+        self.append(&mut batch, committed);
+        for (id, working) in batch.touched.drain() {
+            if !working.aggregate.seen.is_empty() {
+                self.states.put(self.id, id, working.aggregate);
+            }
+        }
+        self.merged(&mut batch);
+        let own = self.own_log();
+        self.metrics.batch_commands.observe(batch.answers.len() as f64);
+        for (job, mut accepted, place) in batch.answers {
+            if let Some(index) = place {
+                accepted.position = Position::new(batch.epoch, committed.stamp.0, index);
+                accepted.token.raise(own, accepted.position);
+            }
+            self.answer(job, accepted);
+        }
+    }
+
+    pub(super) fn answer(&self, job: Job, accepted: Accepted) {
+        let outcome = if accepted.replayed { "replayed" } else { "accepted" };
+        self.metrics.commands.with_label_values(&[outcome]).inc();
+        self.metrics.command_seconds.observe((self.region.env.now() - job.since).as_secs_f64());
+        _ = job.reply.send(Ok(accepted));
+    }
+
+    /// The batch's own entry has its position now.
+    fn append(&mut self, batch: &mut Batch, committed: Committed) {
+        let events = batch.entry.events.len();
+        if events == 0 {
+            return;
+        }
+        let after = self.end_of_own_log();
+        let position = Position::new(batch.epoch, committed.stamp.0, (events - 1) as u16);
+        let entry = batch.entry();
+        let log_entry = LogEntry::known(position, batch.entry_bytes.clone(), entry.clone());
+        if !self.region.alone() {
+            for (index, event) in entry.events.iter().enumerate() {
+                if let Some(working) = batch.touched.get_mut(&super::merge::id_of(event)) {
+                    std::sync::Arc::make_mut(&mut working.aggregate).place(event.dot(), log_entry.at(index));
+                }
+            }
+        }
+        self.logs.push(self.own_log(), after, log_entry);
+        self.standing.own_tip = position;
+        self.region.board.raise_applied(self.own_log(), position);
+    }
+
+    fn merged(&mut self, batch: &mut Batch) {
+        for copied in batch.copied.drain(..) {
+            self.logs.push(copied.log, copied.after, copied.entry);
+        }
+        if let Some(after) = batch.after.take() {
+            self.standing.progress = after;
+        }
+        self.metrics.merged_events.inc_by(batch.merged_events);
+        for (log, _, applied) in batch.learned.drain(..) {
+            self.region.board.learn(self.id, log.origin, &applied);
+        }
+        for &(origin, position) in &self.standing.progress.copied.0 {
+            self.region.board.raise_copied(LogId { origin, shard: self.id }, position);
+        }
+        for &(origin, position) in &self.standing.progress.applied.0 {
+            self.region.board.raise_applied(LogId { origin, shard: self.id }, position);
+        }
+        for job in std::mem::take(&mut batch.frames) {
+            self.answer_frame(job);
+        }
+        self.break_seals();
+    }
+}

@@ -1,0 +1,36 @@
+//! What the shard's inputs carry.
+
+use crate::{Accepted, Command, MergeError, Merged, Refused};
+use std::sync::Arc;
+use sterna_crdt::Name;
+use sterna_env::Instant;
+use sterna_log::Frame;
+use sterna_model::{Args, Model};
+use tokio::sync::oneshot;
+
+/// A command with valid arguments.
+pub(crate) struct Job {
+    pub command: Command,
+    /// The model that the arguments were read under.
+    pub model: Arc<Model>,
+    pub args: Args,
+    pub args_json: Name,
+    pub body_hash: [u8; 16],
+    pub key: Name,
+    pub key_made: bool,
+    pub reply: oneshot::Sender<Result<Accepted, Refused>>,
+    pub attempts: u32,
+    pub since: Instant,
+}
+
+/// A frame to copy and merge.
+pub(crate) struct MergeJob {
+    pub frame: Frame,
+    pub reply: oneshot::Sender<Result<Merged, MergeError>>,
+}
+
+pub(crate) enum MergeInput {
+    Frame(MergeJob),
+    /// Finish what is under way, then read from the store where the logs stand.
+    Reload(oneshot::Sender<()>),
+}

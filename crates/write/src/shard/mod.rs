@@ -1,0 +1,180 @@
+//! The writer of one shard: the only one that changes its aggregates.
+//!
+//! One task, two inputs. It takes what waits, prepares a batch on copies of committed aggregates, hands the transaction to the store, and
+//! while that is made durable prepares the next. An aggregate in a batch under way is *busy*: what wants it waits, so nothing ever
+//! sees, or answers from, what is not durable. At most one batch under way merges, since merging moves the progress record.
+
+mod batch;
+mod decide;
+mod finish;
+mod job;
+mod merge;
+mod prepare;
+mod working;
+
+pub(crate) use job::{Job, MergeInput, MergeJob};
+pub(crate) use merge::Standing;
+
+use crate::limits::{BATCH_COMMANDS_MAX, BATCHES_IN_FLIGHT_MAX, QUEUED_COMMANDS_MAX};
+use crate::{LogEntry, Logs, Metrics, Region, States};
+use merge::Seal;
+use sterna_crdt::RegionId;
+use tokio::sync::oneshot;
+use batch::{Batch, Prepared};
+use foldhash::HashSet;
+use futures::StreamExt;
+use futures::stream::FuturesOrdered;
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::Arc;
+use sterna_env::Boxed;
+use sterna_log::{AggregateId, Position, ShardId};
+use sterna_store::{CommitError, Committed};
+use tokio::sync::mpsc;
+
+pub(crate) struct Shard {
+    pub region: Arc<Region>,
+    pub id: ShardId,
+    pub logs: Arc<Logs>,
+    pub states: Arc<States>,
+    pub metrics: Metrics,
+    pub commands: mpsc::Receiver<Job>,
+    pub merges: mpsc::Receiver<MergeInput>,
+    /// Where the logs of this shard stand, as committed.
+    pub standing: Standing,
+    queue: VecDeque<Job>,
+    merging: VecDeque<MergeJob>,
+    /// Entries that are copied and not applied, by origin; what does not fit is read again from the log.
+    pending: BTreeMap<RegionId, VecDeque<LogEntry>>,
+    seals: BTreeMap<RegionId, Seal>,
+    reloads: Vec<oneshot::Sender<()>>,
+    busy: HashSet<AggregateId>,
+    /// Aggregates that a merge waits for: no new command takes them first.
+    reserved: HashSet<AggregateId>,
+    under_way: FuturesOrdered<Boxed<'static, (Batch, Result<Committed, CommitError>)>>,
+    merge_under_way: bool,
+    failed: bool,
+}
+
+impl Shard {
+    pub fn new(
+        region: Arc<Region>,
+        id: ShardId,
+        (logs, states, metrics): (Arc<Logs>, Arc<States>, Metrics),
+        (commands, merges): (mpsc::Receiver<Job>, mpsc::Receiver<MergeInput>),
+        standing: Standing,
+    ) -> Self {
+        Self {
+            region,
+            id,
+            logs,
+            states,
+            metrics,
+            commands,
+            merges,
+            standing,
+            queue: VecDeque::new(),
+            merging: VecDeque::new(),
+            pending: BTreeMap::new(),
+            seals: BTreeMap::new(),
+            reloads: Vec::new(),
+            busy: HashSet::default(),
+            reserved: HashSet::default(),
+            under_way: FuturesOrdered::new(),
+            merge_under_way: false,
+            failed: false,
+        }
+    }
+
+    /// Runs until both inputs are closed and everything that was taken is answered.
+    pub async fn run(mut self) {
+        loop {
+            self.take();
+            if self.failed && self.under_way.is_empty() {
+                self.recover().await;
+            }
+            let room = !self.failed && self.under_way.len() < BATCHES_IN_FLIGHT_MAX;
+            let prepared = if room { self.prepare().await } else { Prepared::Nothing };
+            match prepared {
+                Prepared::Batch(batch) => self.start(*batch),
+                Prepared::Answered => {}
+                Prepared::Nothing if self.wait().await => {}
+                Prepared::Nothing => return,
+            }
+        }
+    }
+
+    /// Moves what waits in the inputs to the queues, without waiting.
+    fn take(&mut self) {
+        while self.queue.len() < BATCH_COMMANDS_MAX * 2 {
+            let Ok(job) = self.commands.try_recv() else { break };
+            self.queue.push_back(job);
+        }
+        while self.merging.len() < 4 {
+            let Ok(input) = self.merges.try_recv() else { break };
+            self.accept(input);
+        }
+    }
+
+    fn start(&mut self, mut batch: Batch) {
+        self.busy.extend(batch.touched.keys().cloned());
+        self.merge_under_way |= batch.merges();
+        let commit = self.region.store.commit(batch.take_transaction());
+        self.under_way.push_back(Box::pin(async move {
+            let result = commit.await;
+            (batch, result)
+        }));
+    }
+
+    /// Waits for a commit or for input. False when there is nothing left to do, for ever.
+    async fn wait(&mut self) -> bool {
+        let full = self.queue.len() >= QUEUED_COMMANDS_MAX;
+        let idle = self.under_way.is_empty();
+        let jobs_open = !self.commands.is_closed() || !self.commands.is_empty();
+        let merges_open = !self.merges.is_closed() || !self.merges.is_empty();
+        if idle && !jobs_open && !merges_open && self.queue.is_empty() && self.merging.is_empty() {
+            return false;
+        }
+        tokio::select! {
+            biased;
+            Some((batch, result)) = self.under_way.next(), if !idle => { self.finish(batch, result).await; }
+            job = self.commands.recv(), if jobs_open && !full && (idle || self.queue.len() < BATCH_COMMANDS_MAX * 2) => { self.queue.extend(job); }
+            input = self.merges.recv(), if merges_open && self.merging.len() < 4 => { input.into_iter().for_each(|input| self.accept(input)); }
+            else => {}
+        }
+        true
+    }
+
+    fn accept(&mut self, input: MergeInput) {
+        match input {
+            MergeInput::Frame(job) => self.merging.push_back(job),
+            MergeInput::Reload(done) => {
+                self.reloads.push(done);
+                self.failed = true;
+            }
+        }
+    }
+
+    /// After a failure nothing in memory is believed: what is committed is read again.
+    async fn recover(&mut self) {
+        self.states.forget(self.id);
+        self.pending.clear();
+        self.reserved.clear();
+        match Standing::load(&self.region, &self.logs, self.id).await {
+            Ok(standing) => {
+                self.logs.forget(self.own_log());
+                self.standing = standing;
+                self.standing.post(&self.region, self.id);
+                self.failed = false;
+                self.reloads.drain(..).for_each(|done| _ = done.send(()));
+            }
+            Err(error) => {
+                tracing::warn!(shard = self.id.0, %error, "the store can't be read; trying again");
+                self.region.env.sleep(crate::limits::RECOVER_PAUSE).await;
+            }
+        }
+    }
+
+    fn end_of_own_log(&self) -> Position {
+        self.standing.own_tip.max(self.standing.own_old)
+    }
+}

@@ -1,0 +1,191 @@
+//! Making a batch: choose, load, merge, decide, write.
+
+use super::job::Job;
+use super::merge::id_of;
+use super::working::Working;
+use super::batch::Prepared;
+use super::{Batch, Shard};
+use crate::aggregate::load;
+use crate::keys::idem::{self, IdemRecord};
+use crate::keys::{log, meta, progress, state};
+use crate::limits::{BATCH_ATTEMPTS_MAX, BATCH_BYTES_MAX, BATCH_COMMANDS_MAX};
+use crate::{Gate, LogEntry, Refused};
+use bytes::Bytes;
+use foldhash::HashSet;
+use std::sync::Arc;
+use sterna_crdt::{Clock, Name};
+use sterna_log::{AggregateId, LogId};
+use sterna_model::Model;
+use sterna_store::{ReadError, Snapshot};
+
+type Entries = Vec<(LogId, LogEntry)>;
+
+impl Shard {
+    pub(super) async fn prepare(&mut self) -> Prepared {
+        if !self.may_merge() && self.queue.is_empty() {
+            return Prepared::Nothing;
+        }
+        self.try_prepare().await.unwrap_or_else(|error| {
+            tracing::warn!(shard = self.id.0, %error, "the store can't be read; trying again");
+            self.failed = true;
+            Prepared::Nothing
+        })
+    }
+
+    async fn try_prepare(&mut self) -> Result<Prepared, ReadError> {
+        let snapshot = self.region.store.snapshot().await?;
+        let mut batch = Batch::new(snapshot.version(), self.region.life().epoch);
+        let mut entries = Vec::new();
+        if self.may_merge() {
+            self.copy(&mut batch);
+            entries = match self.select(&mut batch).await {
+                Ok(entries) => entries,
+                Err(error) => {
+                    self.merging.extend(std::mem::take(&mut batch.frames));
+                    return Err(error);
+                }
+            };
+        }
+        let jobs = self.choose();
+        if entries.is_empty() && jobs.is_empty() && batch.copied.is_empty() {
+            return Ok(Prepared::Nothing);
+        }
+        if let Err(error) = self.load(&*snapshot, &entries, &jobs, &mut batch).await {
+            self.queue.extend(jobs);
+            self.merging.extend(std::mem::take(&mut batch.frames));
+            return Err(error);
+        }
+        let model = self.region.model();
+        for (log, entry) in &entries {
+            self.merge_entry(*log, entry, &model, &mut batch);
+        }
+        let mut late = Vec::new();
+        for job in jobs {
+            match batch.bytes < BATCH_BYTES_MAX {
+                true => self.decide(job, &mut batch),
+                false => late.push(job),
+            }
+        }
+        late.into_iter().rev().for_each(|job| self.queue.push_front(job));
+        self.write(&mut batch);
+        if batch.transaction.writes.is_empty() {
+            batch.answers.drain(..).for_each(|(job, accepted, _)| self.answer(job, accepted));
+            return Ok(Prepared::Answered);
+        }
+        Ok(Prepared::Batch(Box::new(batch)))
+    }
+
+    /// The commands of this batch: in order of arrival, and for each aggregate in that order too.
+    fn choose(&mut self) -> Vec<Job> {
+        let closed = match self.region.gate() {
+            Gate::Open => None,
+            Gate::Closed(reason) => Some(reason),
+        };
+        let mut held: HashSet<AggregateId> = HashSet::default();
+        let mut chosen = Vec::with_capacity(self.queue.len().min(BATCH_COMMANDS_MAX));
+        for _ in 0..self.queue.len() {
+            let job = self.queue.pop_front().expect("it is as long as it was");
+            let id = &job.command.aggregate;
+            if let Some(reason) = &closed {
+                _ = job.reply.send(Err(Refused::NotAccepting { reason: reason.clone() }));
+            } else if job.attempts > BATCH_ATTEMPTS_MAX {
+                _ = job.reply.send(Err(Refused::Unavailable("the command met too many conflicts".to_owned())));
+            } else if chosen.len() == BATCH_COMMANDS_MAX || self.busy.contains(id) || self.reserved.contains(id) || held.contains(id) {
+                held.insert(id.clone());
+                self.queue.push_back(job);
+            } else {
+                chosen.push(job);
+            }
+        }
+        chosen
+    }
+
+    /// Reads every aggregate and every idempotency record that the batch may look at.
+    async fn load(&mut self, snapshot: &dyn Snapshot, entries: &Entries, jobs: &[Job], batch: &mut Batch) -> Result<(), ReadError> {
+        let model = self.region.model();
+        let merged = || entries.iter().filter_map(|(_, entry)| entry.entry().ok()).flat_map(|entry| &entry.events);
+        let wanted = merged().map(id_of).chain(jobs.iter().map(|job| job.command.aggregate.clone()));
+        let mut ids: Vec<AggregateId> = wanted.collect();
+        ids.sort_unstable();
+        ids.dedup();
+        self.load_aggregates(snapshot, ids, &model, batch).await?;
+        let now = idem::bucket(Clock::from_ms(self.region.env.wall_ms()), model.idempotency_window_ms);
+        let mut keys: Vec<(AggregateId, Name, u32)> = Vec::new();
+        let known = |id: &AggregateId| batch.touched.get(id).is_some_and(|working| !working.aggregate.seen.is_empty());
+        for job in jobs.iter().filter(|job| !job.key_made && known(&job.command.aggregate)) {
+            let id = &job.command.aggregate;
+            keys.extend([now, now.saturating_sub(1)].map(|bucket| (id.clone(), job.key.clone(), bucket)));
+        }
+        for event in merged().filter(|event| known(&id_of(event))) {
+            keys.push((id_of(event), event.key.clone(), idem::bucket(event.update.order.clock, model.idempotency_window_ms)));
+        }
+        self.load_keys(snapshot, keys, batch).await
+    }
+
+    async fn load_aggregates(&mut self, snapshot: &dyn Snapshot, ids: Vec<AggregateId>, model: &Model, batch: &mut Batch) -> Result<(), ReadError> {
+        let sole = self.region.store.limits().sole_writer;
+        let (cached, missing): (Vec<_>, Vec<_>) =
+            ids.into_iter().map(|id| (sole.then(|| self.states.cached(self.id, &id)).flatten(), id)).partition(|(held, _)| held.is_some());
+        let wanted: Vec<_> = missing.iter().map(|(_, id)| (self.id, id)).collect();
+        let mut loaded = load(snapshot, &wanted).await?;
+        for aggregate in loaded.iter_mut().flatten() {
+            aggregate.place_all(self.region.me, self.end_of_own_log());
+        }
+        let missing = missing.into_iter().zip(loaded).map(|((_, id), held)| (held.map(Arc::new), id));
+        for (held, id) in cached.into_iter().chain(missing) {
+            if !sole {
+                batch.transaction.read_key(&state::key(self.id, &id, 0));
+            }
+            let working = match model.aggregate(&id.kind) {
+                Some(of) => Working::new(held, of),
+                None => Working::new(held, &NO_FIELDS),
+            };
+            batch.touched.insert(id, working);
+        }
+        Ok(())
+    }
+
+    async fn load_keys(&mut self, snapshot: &dyn Snapshot, wanted: Vec<(AggregateId, Name, u32)>, batch: &mut Batch) -> Result<(), ReadError> {
+        let keys: Vec<Bytes> = wanted.iter().map(|(id, key, bucket)| idem::key(self.id, *bucket, id, key)).collect();
+        let found = snapshot.get_many(&keys).await?;
+        for ((id, key, bucket), bytes) in wanted.into_iter().zip(found) {
+            let record = bytes.map(|bytes| IdemRecord::decode(&bytes)).transpose().map_err(|e| ReadError::Unavailable(e.to_string()))?;
+            if let (Some(working), Some(record)) = (batch.touched.get_mut(&id), record) {
+                working.keys.insert(key, Some((bucket, record)));
+            }
+        }
+        Ok(())
+    }
+
+    /// Everything that the batch changed becomes writes of its transaction.
+    fn write(&mut self, batch: &mut Batch) {
+        let model = self.region.model();
+        let t = &mut batch.transaction;
+        for (id, working) in &mut batch.touched {
+            match model.aggregate(&id.kind) {
+                Some(of) => working.write(id, &self.region, self.id, of, &self.metrics, t),
+                None => working.write(id, &self.region, self.id, &NO_FIELDS, &self.metrics, t),
+            }
+        }
+        if let Some(after) = &batch.after {
+            t.read_key(&progress::key(self.id));
+            t.put(progress::key(self.id), after.encode());
+        }
+        if batch.entry.events.is_empty() {
+            return;
+        }
+        if !self.region.store.limits().sole_writer {
+            t.read_key(&meta::REGION);
+        }
+        let others = batch.after.as_ref().unwrap_or(&self.standing.progress);
+        batch.entry.applied = others.applied.without(self.region.me);
+        batch.entry_bytes = batch.entry.encode().into();
+        t.writes.extend(log::append(self.own_log(), batch.epoch, batch.entry.events.len() as u16, &batch.entry_bytes));
+    }
+
+    pub(super) fn own_log(&self) -> LogId {
+        LogId { origin: self.region.me, shard: self.id }
+    }
+}
+
+const NO_FIELDS: [(&str, sterna_crdt::FieldKind); 0] = [];

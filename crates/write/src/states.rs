@@ -1,0 +1,69 @@
+//! Aggregates as last committed.
+
+use crate::Aggregate;
+use crate::aggregate::load;
+use crate::limits::CACHE_AGGREGATES_MAX;
+use foldhash::HashMap;
+use parking_lot::Mutex;
+use std::collections::VecDeque;
+use std::sync::Arc;
+use sterna_log::{AggregateId, ShardId, shard_of};
+use sterna_store::{ReadError, Store};
+
+/// Reads aggregates: from the shards' caches where this process is the store's only writer, else from the store. Only what is
+/// durable is ever seen.
+pub struct States {
+    store: Arc<dyn Store>,
+    shards: Vec<Mutex<Cache>>,
+}
+
+#[derive(Default)]
+struct Cache {
+    held: HashMap<AggregateId, Arc<Aggregate>>,
+    order: VecDeque<AggregateId>,
+}
+
+impl States {
+    pub fn new(store: Arc<dyn Store>, shards: u16) -> Self {
+        Self { store, shards: (0..shards).map(|_| Mutex::default()).collect() }
+    }
+
+    /// In the order of `ids`; `None` for one that never had an event.
+    pub async fn get_many(&self, ids: &[AggregateId]) -> Result<Vec<Option<Arc<Aggregate>>>, ReadError> {
+        let mut found: Vec<Option<Arc<Aggregate>>> = ids.iter().map(|id| self.cached(self.shard(id), id)).collect();
+        let missing: Vec<usize> = (0..ids.len()).filter(|&at| found[at].is_none()).collect();
+        if !missing.is_empty() {
+            let wanted: Vec<(ShardId, &AggregateId)> = missing.iter().map(|&at| (self.shard(&ids[at]), &ids[at])).collect();
+            let snapshot = self.store.snapshot().await?;
+            for (at, loaded) in missing.into_iter().zip(load(&*snapshot, &wanted).await?) {
+                found[at] = loaded.map(Arc::new);
+            }
+        }
+        Ok(found)
+    }
+
+    pub(crate) fn cached(&self, shard: ShardId, id: &AggregateId) -> Option<Arc<Aggregate>> {
+        self.shards[usize::from(shard.0)].lock().held.get(id).cloned()
+    }
+
+    /// First in, first out: what is written again soon is cheap to read again.
+    pub(crate) fn put(&self, shard: ShardId, id: AggregateId, aggregate: Arc<Aggregate>) {
+        let mut cache = self.shards[usize::from(shard.0)].lock();
+        if cache.held.insert(id.clone(), aggregate).is_none() {
+            cache.order.push_back(id);
+        }
+        if cache.order.len() > CACHE_AGGREGATES_MAX
+            && let Some(oldest) = cache.order.pop_front()
+        {
+            cache.held.remove(&oldest);
+        }
+    }
+
+    pub(crate) fn forget(&self, shard: ShardId) {
+        *self.shards[usize::from(shard.0)].lock() = Cache::default();
+    }
+
+    fn shard(&self, id: &AggregateId) -> ShardId {
+        shard_of(&id.kind, &id.id, self.shards.len() as u16)
+    }
+}

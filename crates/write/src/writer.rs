@@ -1,0 +1,219 @@
+//! The writer of a region: a handle to the shards' writers.
+
+use crate::limits::{ARGS_BYTES_MAX, KEY_BYTES_MAX, QUEUED_COMMANDS_MAX, QUEUED_MERGES_MAX};
+use crate::shard::{Job, MergeInput, MergeJob, Shard, Standing};
+use crate::{Accepted, Command, Gate, Logs, Metrics, Refused, Region, States};
+use futures::FutureExt;
+use prometheus::Registry;
+use std::fmt::Write;
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use sterna_crdt::{Name, RegionId};
+use sterna_env::Scope;
+use sterna_log::{Frame, Position, shard_of};
+use sterna_model::valid_id;
+use sterna_store::{CommitError, ReadError};
+use tokio::sync::{mpsc, oneshot};
+
+pub struct Writer {
+    region: Arc<Region>,
+    logs: Arc<Logs>,
+    states: Arc<States>,
+    metrics: Metrics,
+    shards: Vec<Inputs>,
+}
+
+struct Inputs {
+    commands: mpsc::Sender<Job>,
+    merges: mpsc::Sender<MergeInput>,
+}
+
+/// Where this region's copy of a log is after a frame was taken.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Merged {
+    pub copied: Position,
+    pub applied: Position,
+}
+
+#[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
+pub enum MergeError {
+    /// The frame begins behind what is copied here; nothing of it was taken.
+    #[error("a hole: this region's copy ends at {copied}")]
+    Hole { copied: Position },
+    /// Nothing of the frame was taken.
+    #[error("a damaged entry: {0}")]
+    Damaged(String),
+    /// The frame was copied, but depends on entries of this region that it does not have: its store is an old copy.
+    #[error("a peer has seen more of this region's log than this region has")]
+    Ahead { copied: Position },
+    #[error("the writer has stopped")]
+    Closed,
+}
+
+/// The answer to come.
+pub struct Reply(oneshot::Receiver<Result<Accepted, Refused>>);
+
+impl Future for Reply {
+    type Output = Result<Accepted, Refused>;
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
+        let gone = || Err(Refused::NotAccepting { reason: "it is stopping".to_owned() });
+        self.0.poll_unpin(context).map(|answer| answer.unwrap_or_else(|_| gone()))
+    }
+}
+
+impl Writer {
+    /// Reads where the logs stand and starts the shards' tasks. They end when the writer is dropped and all is answered.
+    pub async fn start(region: Arc<Region>, scope: &Scope, registry: Option<&Registry>) -> Result<Arc<Self>, ReadError> {
+        let logs = Arc::new(Logs::new(Arc::clone(&region.store)));
+        let states = Arc::new(States::new(Arc::clone(&region.store), region.shards()));
+        let metrics = Metrics::new(registry);
+        let mut shards = Vec::new();
+        for id in region.board.shards() {
+            let standing = Standing::load(&region, &logs, id).await?;
+            standing.post(&region, id);
+            let (commands, taken_commands) = mpsc::channel(QUEUED_COMMANDS_MAX);
+            let (merges, taken_merges) = mpsc::channel(QUEUED_MERGES_MAX);
+            let parts = (Arc::clone(&logs), Arc::clone(&states), metrics.clone());
+            scope.spawn(Shard::new(Arc::clone(&region), id, parts, (taken_commands, taken_merges), standing).run());
+            shards.push(Inputs { commands, merges });
+        }
+        Ok(Arc::new(Self { region, logs, states, metrics, shards }))
+    }
+
+    pub fn region(&self) -> &Arc<Region> {
+        &self.region
+    }
+
+    pub fn logs(&self) -> &Arc<Logs> {
+        &self.logs
+    }
+
+    pub fn states(&self) -> &Arc<States> {
+        &self.states
+    }
+
+    pub async fn execute(&self, command: Command) -> Result<Accepted, Refused> {
+        self.submit(command).await?.await
+    }
+
+    /// Checks the command and puts it in its shard's queue; two calls for one aggregate, one after the other, take effect in that
+    /// order. Waits for what the command's token has seen.
+    pub async fn submit(&self, command: Command) -> Result<Reply, Refused> {
+        let result = self.enqueue(command).await;
+        if let Err(refused) = &result {
+            self.metrics.commands.with_label_values(&[refused.outcome()]).inc();
+        }
+        result
+    }
+
+    async fn enqueue(&self, command: Command) -> Result<Reply, Refused> {
+        if let Gate::Closed(reason) = self.region.gate() {
+            return Err(Refused::NotAccepting { reason });
+        }
+        let (job, reply) = self.job(command)?;
+        let id = &job.command.aggregate;
+        let shard = shard_of(&id.kind, &id.id, self.region.shards());
+        if let Some(token) = &job.command.token {
+            let regions: Vec<RegionId> = self.region.membership.regions().collect();
+            let waited = self.region.board.wait_for(shard, token, &regions, job.command.wait).await;
+            waited.map_err(|missing| Refused::BehindToken { missing: missing.into_iter().map(|r| self.region.membership.name(r)).collect() })?;
+        }
+        match self.shards[usize::from(shard.0)].commands.try_send(job) {
+            Ok(()) => Ok(Reply(reply)),
+            Err(mpsc::error::TrySendError::Full(_)) => Err(Refused::Overloaded),
+            Err(mpsc::error::TrySendError::Closed(_)) => Err(Refused::NotAccepting { reason: "it is stopping".to_owned() }),
+        }
+    }
+
+    /// Resolves when the shard's queue has room for another command: how a bulk request keeps from being refused.
+    pub async fn room(&self, kind: &str, id: &str) {
+        let shard = shard_of(kind, id, self.region.shards());
+        _ = self.shards[usize::from(shard.0)].commands.reserve().await;
+    }
+
+    fn job(&self, command: Command) -> Result<(Job, oneshot::Receiver<Result<Accepted, Refused>>), Refused> {
+        let model = self.region.model();
+        let kind = &command.aggregate.kind;
+        let of = model.aggregate(kind).ok_or_else(|| Refused::UnknownType {
+            kind: kind.clone(),
+            suggestion: nearest(kind, model.aggregates().iter().map(|a| &a.name)),
+        })?;
+        let declared = of.command(&command.name).ok_or_else(|| Refused::UnknownCommand {
+            kind: kind.clone(),
+            command: command.name.clone(),
+            suggestion: nearest(&command.name, of.commands().iter().map(|c| &c.name)),
+        })?;
+        if !valid_id(&command.aggregate.id) {
+            return Err(Refused::InvalidId);
+        }
+        if command.args.len() > ARGS_BYTES_MAX {
+            return Err(Refused::ArgumentsTooLarge { bytes_max: ARGS_BYTES_MAX });
+        }
+        let valid = |key: &Name| (1..=KEY_BYTES_MAX).contains(&key.len()) && key.bytes().all(|b| (0x21..0x7f).contains(&b));
+        if command.key.as_ref().is_some_and(|key| !valid(key)) {
+            return Err(Refused::InvalidKey);
+        }
+        let args = declared.parse_args(&command.args).map_err(Refused::InvalidArguments)?;
+        let args_json: Name = args.to_json(declared).into();
+        let body_hash = body_hash(&declared.name, &args_json);
+        let (key, key_made) = match &command.key {
+            Some(key) => (key.clone(), false),
+            None => (self.make_key(), true),
+        };
+        let (reply, answer) = oneshot::channel();
+        let since = self.region.env.now();
+        let command = Command { name: declared.name.clone(), ..command };
+        Ok((Job { command, model, args, args_json, body_hash, key, key_made, reply, attempts: 0, since }, answer))
+    }
+
+    fn make_key(&self) -> Name {
+        let mut bytes = [0; 16];
+        self.region.env.fill_random(&mut bytes);
+        let mut key = String::with_capacity(32);
+        bytes.iter().for_each(|b| write!(key, "{b:02x}").expect("a String grows"));
+        key.into()
+    }
+
+    /// Takes a frame: copies its entries at once, and merges what can be merged. Waits while the shard's queue is full.
+    pub async fn merge(&self, frame: Frame) -> Result<Merged, MergeError> {
+        let Some(shard) = self.shards.get(usize::from(frame.log.shard.0)) else {
+            return Err(MergeError::Damaged(format!("there is no shard {}", frame.log.shard.0)));
+        };
+        let (reply, answer) = oneshot::channel();
+        shard.merges.send(MergeInput::Frame(MergeJob { frame, reply })).await.map_err(|_| MergeError::Closed)?;
+        answer.await.map_err(|_| MergeError::Closed)?
+    }
+
+    /// Begins a new life of this region's store. Closes the gate, which stays closed, and finishes what is under way first.
+    pub async fn begin_new_life(&self, reason: &str) -> Result<(), CommitError> {
+        self.region.set_gate(Gate::Closed(reason.to_owned()));
+        self.reload().await;
+        self.region.begin_new_life().await?;
+        self.reload().await;
+        Ok(())
+    }
+
+    async fn reload(&self) {
+        for shard in &self.shards {
+            let (done, reloaded) = oneshot::channel();
+            if shard.merges.send(MergeInput::Reload(done)).await.is_ok() {
+                _ = reloaded.await;
+            }
+        }
+    }
+}
+
+/// The first 16 bytes of the BLAKE3 hash of the command's name and canonical arguments.
+fn body_hash(command: &str, args_json: &str) -> [u8; 16] {
+    let mut hasher = blake3::Hasher::new();
+    hasher.update(command.as_bytes()).update(b"\n").update(args_json.as_bytes());
+    *hasher.finalize().as_bytes().first_chunk().expect("a hash has 32 bytes")
+}
+
+/// The declared name that is most like `name`, if one is like it.
+fn nearest<'a>(name: &str, declared: impl Iterator<Item = &'a Name>) -> Option<Name> {
+    sterna_model::nearest(name, declared.map(|n| &**n)).map(Name::from)
+}
