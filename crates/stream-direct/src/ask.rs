@@ -51,12 +51,9 @@ fn hex(position: Position) -> String {
 }
 
 fn unhex(text: &str) -> Option<Position> {
-    if text.len() != 2 * Position::BYTES || !text.is_ascii() {
-        return None;
-    }
-    let digits = text.as_bytes().chunks_exact(2);
-    let bytes: Option<Vec<u8>> = digits.map(|pair| u8::from_str_radix(str::from_utf8(pair).ok()?, 16).ok()).collect();
-    Position::from_bytes(&bytes?)
+    let digits: Option<Vec<u8>> = text.chars().map(|c| c.to_digit(16).map(|digit| digit as u8)).collect();
+    let (pairs, []) = digits.as_ref()?.as_chunks::<2>() else { return None };
+    Position::from_bytes(&pairs.iter().map(|[high, low]| high << 4 | low).collect::<Vec<u8>>())
 }
 
 #[cfg(test)]
