@@ -2,6 +2,8 @@ use std::{io, path::PathBuf};
 
 use thiserror::Error;
 
+use crate::journal::Damage;
+
 /// Why a folder can't be opened. Each message says what to do.
 #[derive(Debug, Error)]
 pub enum OpenError {
@@ -84,6 +86,16 @@ impl OpenError {
     pub(crate) fn io(path: impl Into<PathBuf>) -> impl FnOnce(io::Error) -> Self {
         let path = path.into();
         move |error| Self::Io { path, error }
+    }
+
+    /// What was found in the journals of the folder `path`.
+    pub(crate) fn journal(path: impl Into<PathBuf>, damage: Damage) -> Self {
+        match damage {
+            Damage::Io(path, error) => Self::Io { path, error },
+            Damage::Middle { journal, offset } => {
+                Self::Corrupt { path: path.into(), what: format!("{} can't be read from byte {offset} on", journal.display()) }
+            }
+        }
     }
 
     /// What fjall said when it was opened in `path`.

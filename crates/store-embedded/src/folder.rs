@@ -46,6 +46,24 @@ impl Folder {
         self.path.join("data")
     }
 
+    /// Whether fjall's folder was created.
+    pub(crate) fn has_data(&self) -> bool {
+        self.data().exists()
+    }
+
+    /// Creates fjall's folder as a whole, since fjall can't go on with one that was half created when
+    /// its process was killed.
+    pub(crate) fn create_data(&self, create: impl FnOnce(&Path) -> fjall::Result<()>) -> fjall::Result<()> {
+        let (new, data) = (self.path.join("data.new"), self.data());
+        match fs::remove_dir_all(&new) {
+            Err(error) if error.kind() != ErrorKind::NotFound => return Err(error.into()),
+            _ => {}
+        }
+        create(&new)?;
+        fs::rename(&new, &data)?;
+        Ok(sync_folder(&data)?)
+    }
+
     fn check_or_write_marker(&self, kind: Kind) -> Result<(), OpenError> {
         let path = self.path.join("STERNA");
         match fs::read_to_string(&path) {

@@ -21,6 +21,7 @@ mod committer;
 mod error;
 mod folder;
 mod identity;
+mod journal;
 pub mod limits;
 mod linger;
 mod metrics;

@@ -10,10 +10,11 @@ use parking_lot::{Mutex, RwLock};
 use sterna_store::{Boxed, CommitError, Committed, Limits, ReadError, Snapshot, Store, Transaction, Version, Watches};
 
 use crate::{
-    OpenError, Options,
+    Durability, OpenError, Options,
     committer::Committer,
     folder::Folder,
     identity::Identity,
+    journal,
     limits::JOURNAL_BYTES_MAX,
     metrics::Metrics,
     queue::Queue,
@@ -57,9 +58,13 @@ impl Embedded {
         let identity = Identity::open(folder.path()).map_err(OpenError::io(&options.path))?;
         let metrics = Metrics::new(options.kind, options.registry.as_ref())?;
         let unusable = |error| OpenError::fjall(&options.path, error);
-        let database = open_database(&folder.data(), &options).map_err(unusable)?;
-        let keyspace =
-            database.keyspace("store", || KeyspaceCreateOptions::default().max_memtable_size(options.memtable_bytes)).map_err(unusable)?;
+        if folder.has_data() {
+            let unsynced = options.durability != Durability::Sync;
+            journal::mend(&folder.data(), unsynced).map_err(|damage| OpenError::journal(&options.path, damage))?;
+        } else {
+            folder.create_data(|path| open_database(path, &options).map(drop)).map_err(unusable)?;
+        }
+        let (database, keyspace) = open_database(&folder.data(), &options).map_err(unusable)?;
         let (committer, shared) =
             Committer::start(&options, database, keyspace, metrics.clone(), Space::new(probe, options.reserve_bytes)).map_err(unusable)?;
         let thread = thread::Builder::new()
@@ -153,12 +158,15 @@ impl Store for Embedded {
     }
 }
 
-fn open_database(path: &Path, options: &Options) -> fjall::Result<Database> {
-    Database::builder(path)
+fn open_database(path: &Path, options: &Options) -> fjall::Result<(Database, Keyspace)> {
+    let database = Database::builder(path)
         .cache_size(options.cache_bytes)
         .max_journaling_size(JOURNAL_BYTES_MAX)
         .worker_threads(options.worker_threads)
-        .open()
+        .open()?;
+    let create = || KeyspaceCreateOptions::default().max_memtable_size(options.memtable_bytes);
+    let keyspace = database.keyspace("store", create)?;
+    Ok((database, keyspace))
 }
 
 #[cfg(test)]

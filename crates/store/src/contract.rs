@@ -40,18 +40,11 @@ pub trait Snapshot: Send + Sync {
     fn version(&self) -> Version;
 
     /// The values of `keys`, in their order.
-    fn get_many<'a>(
-        &'a self,
-        keys: &'a [Bytes],
-    ) -> Boxed<'a, Result<Vec<Option<Bytes>>, ReadError>>;
+    fn get_many<'a>(&'a self, keys: &'a [Bytes]) -> Boxed<'a, Result<Vec<Option<Bytes>>, ReadError>>;
 
     /// The first pairs of `range` (the last ones, from its end, if `page.reverse`), cut as `page` says.
     /// An empty range has no pairs.
-    fn scan<'a>(
-        &'a self,
-        range: Range<Bytes>,
-        page: Page,
-    ) -> Boxed<'a, Result<Vec<Pair>, ReadError>>;
+    fn scan<'a>(&'a self, range: Range<Bytes>, page: Page) -> Boxed<'a, Result<Vec<Pair>, ReadError>>;
 }
 
 /// How much of a range to return at once.
@@ -71,27 +64,16 @@ pub struct Page {
 
 impl Page {
     /// Pairs and bytes of a [`Page::default`].
-    pub const DEFAULT: Self = Self {
-        limit: 1_000,
-        bytes: 1_000_000,
-        reverse: false,
-    };
+    pub const DEFAULT: Self = Self { limit: 1_000, bytes: 1_000_000, reverse: false };
 
     /// At most `limit` pairs from the start.
     pub fn first(limit: usize) -> Self {
-        Self {
-            limit,
-            ..Self::DEFAULT
-        }
+        Self { limit, ..Self::DEFAULT }
     }
 
     /// At most `limit` pairs from the end.
     pub fn last(limit: usize) -> Self {
-        Self {
-            limit,
-            reverse: true,
-            ..Self::DEFAULT
-        }
+        Self { limit, reverse: true, ..Self::DEFAULT }
     }
 
     /// Whether `pairs`, an answer to this page, is the end of its range.

@@ -11,10 +11,7 @@ pub async fn get(snapshot: &dyn Snapshot, key: &Bytes) -> Result<Option<Bytes>, 
 }
 
 /// All pairs of a range, page by page. For ranges that the caller knows to be small.
-pub async fn scan_all(
-    snapshot: &dyn Snapshot,
-    mut range: Range<Bytes>,
-) -> Result<Vec<Pair>, ReadError> {
+pub async fn scan_all(snapshot: &dyn Snapshot, mut range: Range<Bytes>) -> Result<Vec<Pair>, ReadError> {
     let page = Page::DEFAULT;
     let mut all = Vec::new();
     loop {

@@ -57,10 +57,7 @@ pub enum StampAt {
 impl Transaction {
     /// A transaction on what a snapshot of `read_version` showed.
     pub fn new(read_version: Version) -> Self {
-        Self {
-            read_version,
-            ..Self::default()
-        }
+        Self { read_version, ..Self::default() }
     }
 
     /// A transaction that reads nothing and therefore never conflicts.
@@ -88,12 +85,7 @@ impl Transaction {
     }
 
     /// Sets `key`, with the commit's stamp written at `at`.
-    pub fn put_stamped(
-        &mut self,
-        key: impl Into<Bytes>,
-        value: impl Into<Bytes>,
-        at: StampAt,
-    ) -> &mut Self {
+    pub fn put_stamped(&mut self, key: impl Into<Bytes>, value: impl Into<Bytes>, at: StampAt) -> &mut Self {
         let (key, value) = (key.into(), value.into());
         self.writes.push(Write::PutStamped { key, value, at });
         self
@@ -115,9 +107,7 @@ impl Transaction {
         let ends = |range: &Range<Bytes>| range.start.len() + range.end.len();
         let reads: usize = self.reads.iter().map(ends).sum();
         let writes = self.writes.iter().map(|write| match write {
-            Write::Put { key, value } | Write::PutStamped { key, value, .. } => {
-                key.len() + value.len()
-            }
+            Write::Put { key, value } | Write::PutStamped { key, value, .. } => key.len() + value.len(),
             Write::Clear(range) => ends(range),
         });
         reads + writes.sum::<usize>()
@@ -125,12 +115,8 @@ impl Transaction {
 
     /// Refuses what no engine may commit. Engines call it before they enqueue.
     pub fn check(&self, limits: &Limits) -> Result<(), CommitError> {
-        self.reads
-            .iter()
-            .try_for_each(|range| check_range(range, limits))?;
-        self.writes
-            .iter()
-            .try_for_each(|write| check_write(write, limits))?;
+        self.reads.iter().try_for_each(|range| check_range(range, limits))?;
+        self.writes.iter().try_for_each(|write| check_write(write, limits))?;
         if self.bytes() > limits.transaction_bytes_max {
             return Err(CommitError::TooLarge);
         }
@@ -169,9 +155,7 @@ fn check_write(write: &Write, limits: &Limits) -> Result<(), CommitError> {
         return Err(CommitError::Invalid("a key is empty"));
     }
     if key[0] == 0xff {
-        return Err(CommitError::Invalid(
-            "keys beginning with 0xff are reserved",
-        ));
+        return Err(CommitError::Invalid("keys beginning with 0xff are reserved"));
     }
     if let Write::PutStamped { at, .. } = write {
         check_stamp(*at, key, value)?;
@@ -182,18 +166,14 @@ fn check_write(write: &Write, limits: &Limits) -> Result<(), CommitError> {
 fn check_stamp(at: StampAt, key: &Bytes, value: &Bytes) -> Result<(), CommitError> {
     let (offset, within) = match at {
         StampAt::Key(0) => {
-            return Err(CommitError::Invalid(
-                "a stamp can't be the first byte of a key",
-            ));
+            return Err(CommitError::Invalid("a stamp can't be the first byte of a key"));
         }
         StampAt::Key(offset) => (offset, key.len()),
         StampAt::Value(offset) => (offset, value.len()),
     };
     match offset.checked_add(STAMP_BYTES) {
         Some(end) if end <= within => Ok(()),
-        _ => Err(CommitError::Invalid(
-            "a stamp doesn't fit where it should go",
-        )),
+        _ => Err(CommitError::Invalid("a stamp doesn't fit where it should go")),
     }
 }
 
@@ -205,9 +185,7 @@ fn check_range(range: &Range<Bytes>, limits: &Limits) -> Result<(), CommitError>
         return Err(CommitError::Invalid("a range ends before it starts"));
     }
     if range.end > [0xff_u8][..] {
-        return Err(CommitError::Invalid(
-            "keys beginning with 0xff are reserved",
-        ));
+        return Err(CommitError::Invalid("keys beginning with 0xff are reserved"));
     }
     Ok(())
 }

@@ -47,17 +47,8 @@ impl Watches {
         let id = table.next_id;
         table.next_id += 1;
         let (sender, receiver) = oneshot::channel();
-        table
-            .waiting
-            .entry(key.clone())
-            .or_default()
-            .push((id, sender));
-        Ok(Watch {
-            watches: self.clone(),
-            key,
-            id,
-            receiver,
-        })
+        table.waiting.entry(key.clone()).or_default().push((id, sender));
+        Ok(Watch { watches: self.clone(), key, id, receiver })
     }
 
     /// Whether a notification would reach nobody.
@@ -97,9 +88,7 @@ impl Watches {
         };
         let before = senders.len();
         senders.retain(|(other, _)| *other != id);
-        self.0
-            .count
-            .fetch_sub(before - senders.len(), Ordering::SeqCst);
+        self.0.count.fetch_sub(before - senders.len(), Ordering::SeqCst);
         if senders.is_empty() {
             table.waiting.remove(key);
         }
@@ -118,9 +107,7 @@ impl Future for Watch {
     type Output = Result<(), ReadError>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        Pin::new(&mut self.receiver)
-            .poll(cx)
-            .map(|told| told.map_err(|_| ReadError::Closed))
+        Pin::new(&mut self.receiver).poll(cx).map(|told| told.map_err(|_| ReadError::Closed))
     }
 }
 

@@ -27,10 +27,7 @@ fn number(value: Option<Bytes>) -> i64 {
 }
 
 /// Runs `build` on new snapshots until it commits.
-async fn retry<T>(
-    store: &dyn Store,
-    build: impl AsyncFn(&dyn crate::Snapshot, &mut Transaction) -> T,
-) -> T {
+async fn retry<T>(store: &dyn Store, build: impl AsyncFn(&dyn crate::Snapshot, &mut Transaction) -> T) -> T {
     loop {
         let snapshot = snapshot(store).await;
         let mut t = Transaction::new(snapshot.version());
@@ -95,10 +92,7 @@ pub async fn bank_keeps_its_total(store: &dyn Store) {
     const TOTAL: i64 = 500;
     let mut t = Transaction::blind();
     for n in 0..ACCOUNTS {
-        t.put(
-            format!("account/{n}"),
-            (TOTAL / ACCOUNTS as i64).to_string(),
-        );
+        t.put(format!("account/{n}"), (TOTAL / ACCOUNTS as i64).to_string());
     }
     store.commit(t).await.unwrap();
 

@@ -134,10 +134,7 @@ pub async fn old_read_versions_are_never_wrong(store: &dyn Store) {
     oldest.read_version = Version(0);
     for t in [stale, oldest] {
         let answer = store.commit(t).await;
-        let expected = matches!(
-            answer,
-            Err(CommitError::Conflict { .. } | CommitError::TooOld)
-        );
+        let expected = matches!(answer, Err(CommitError::Conflict { .. } | CommitError::TooOld));
         assert!(expected, "{answer:?}");
     }
     assert_eq!(value(store, "a").await.unwrap(), "fresh");

@@ -74,12 +74,7 @@ pub async fn reserved_keys_are_refused(store: &dyn Store) {
 
 /// Stamps that would reach over the end, or make a key's first byte.
 pub async fn misplaced_stamps_are_refused(store: &dyn Store) {
-    for at in [
-        StampAt::Key(0),
-        StampAt::Key(2),
-        StampAt::Key(usize::MAX),
-        StampAt::Value(1),
-    ] {
+    for at in [StampAt::Key(0), StampAt::Key(2), StampAt::Key(usize::MAX), StampAt::Value(1)] {
         let mut t = Transaction::blind();
         t.put_stamped("k----------", "----------", at);
         let refusal = refusal(store, t).await;

@@ -76,9 +76,7 @@ async fn snapshot(store: &dyn Store) -> Box<dyn Snapshot> {
 }
 
 async fn value(store: &dyn Store, key: &'static str) -> Option<Bytes> {
-    get(snapshot(store).await.as_ref(), &key.into())
-        .await
-        .unwrap()
+    get(snapshot(store).await.as_ref(), &key.into()).await.unwrap()
 }
 
 async fn put(store: &dyn Store, key: &'static str, value: &'static str) -> Committed {
@@ -93,9 +91,7 @@ async fn begin(store: &dyn Store) -> Transaction {
 }
 
 async fn all_keys(store: &dyn Store) -> Vec<String> {
-    let pairs = scan_all(snapshot(store).await.as_ref(), crate::all_keys())
-        .await
-        .unwrap();
+    let pairs = scan_all(snapshot(store).await.as_ref(), crate::all_keys()).await.unwrap();
     let text = |key: Bytes| String::from_utf8_lossy(&key).into_owned();
     pairs.into_iter().map(|(key, _)| text(key)).collect()
 }

@@ -43,9 +43,7 @@ struct Model {
 
 impl Model {
     fn conflicts(&self, t: &Transaction) -> bool {
-        self.changed.iter().any(|(key, version)| {
-            *version > t.read_version && t.reads.iter().any(|range| contains(range, key))
-        })
+        self.changed.iter().any(|(key, version)| *version > t.read_version && t.reads.iter().any(|range| contains(range, key)))
     }
 
     fn apply(&mut self, t: &Transaction, version: Version) {
@@ -125,11 +123,7 @@ async fn agree(store: &dyn Store, model: &Model, random: &mut Random) -> Version
     let keys = [random.key(), random.key(), random.key()];
     let expected: Vec<_> = keys.iter().map(|key| model.now.get(key).cloned()).collect();
     assert_eq!(snapshot.get_many(&keys).await.unwrap(), expected);
-    let page = Page {
-        limit: 1 + random.below(6) as usize,
-        reverse: random.below(2) == 0,
-        ..Page::DEFAULT
-    };
+    let page = Page { limit: 1 + random.below(6) as usize, reverse: random.below(2) == 0, ..Page::DEFAULT };
     for range in [random.range(), crate::all_keys()] {
         let pairs = snapshot.scan(range.clone(), page).await.unwrap();
         assert_eq!(pairs, model.scan(&range, page));

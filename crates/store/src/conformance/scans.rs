@@ -58,11 +58,7 @@ pub async fn cuts_by_bytes(store: &dyn Store) {
     fill(store).await;
     for reverse in [false, true] {
         for bytes in [0, 1, 10, 11, 50] {
-            let page = Page {
-                limit: usize::MAX,
-                bytes,
-                reverse,
-            };
+            let page = Page { limit: usize::MAX, bytes, reverse };
             let pages = pages(store, page).await;
             assert_eq!(numbers(&pages).len(), COUNT);
             for full in &pages[..pages.len() - 1] {
@@ -80,12 +76,7 @@ pub async fn cuts_by_bytes(store: &dyn Store) {
 pub async fn empty_ranges_are_empty(store: &dyn Store) {
     fill(store).await;
     let snapshot = snapshot(store).await;
-    for range in [
-        range("k", "k"),
-        range("k05", "k05"),
-        range("x", "z"),
-        range("z", "a"),
-    ] {
+    for range in [range("k", "k"), range("k05", "k05"), range("x", "z"), range("z", "a")] {
         for page in [Page::first(10), Page::last(10)] {
             let pairs = snapshot.scan(range.clone(), page).await.unwrap();
             assert!(pairs.is_empty());

@@ -19,9 +19,7 @@ pub async fn stamp_is_written_where_told(store: &dyn Store) {
     let committed = store.commit(t).await.unwrap();
     assert_eq!(committed.stamp.version(), committed.version);
 
-    let logged = scan_prefix(snapshot(store).await.as_ref(), b"log/")
-        .await
-        .unwrap();
+    let logged = scan_prefix(snapshot(store).await.as_ref(), b"log/").await.unwrap();
     assert_eq!(logged.len(), 1);
     assert_eq!(logged[0].0, stamped_key(committed.stamp));
     assert_eq!(logged[0].1, "in the key");
@@ -46,9 +44,7 @@ pub async fn stamped_keys_are_in_commit_order(store: &dyn Store) {
         assert!(stamps.is_sorted(), "enqueued in order, committed in order");
     }
     stamps.sort();
-    let logged = scan_prefix(snapshot(store).await.as_ref(), b"log/")
-        .await
-        .unwrap();
+    let logged = scan_prefix(snapshot(store).await.as_ref(), b"log/").await.unwrap();
     assert_eq!(logged.len(), stamps.len());
     for ((key, text), (stamp, n)) in logged.iter().zip(&stamps) {
         assert_eq!(key, &stamped_key(*stamp));
@@ -65,9 +61,7 @@ pub async fn one_transaction_has_one_stamp(store: &dyn Store) {
     let stamp = store.commit(t).await.unwrap().stamp;
     for prefix in ["a/", "b/", "c/"] {
         let snapshot = snapshot(store).await;
-        let pairs = scan_prefix(snapshot.as_ref(), prefix.as_bytes())
-            .await
-            .unwrap();
+        let pairs = scan_prefix(snapshot.as_ref(), prefix.as_bytes()).await.unwrap();
         assert_eq!(pairs.len(), 1);
         assert_eq!(pairs[0].0[2..], stamp.0);
     }

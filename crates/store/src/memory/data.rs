@@ -22,13 +22,7 @@ pub(super) struct Data {
 
 impl Data {
     pub(super) fn new(versions_kept: u64) -> Self {
-        Self {
-            keys: BTreeMap::new(),
-            visible: Version(0),
-            floor: Version(0),
-            versions_kept,
-            order: 0,
-        }
+        Self { keys: BTreeMap::new(), visible: Version(0), floor: Version(0), versions_kept, order: 0 }
     }
 
     pub(super) fn visible(&self) -> Version {
@@ -59,14 +53,9 @@ impl Data {
     }
 
     /// Checks and applies one transaction of a batch, and adds the keys it wrote to `changed`.
-    pub(super) fn apply(
-        &mut self,
-        t: &Transaction,
-        changed: &mut Vec<Bytes>,
-    ) -> Result<Committed, CommitError> {
+    pub(super) fn apply(&mut self, t: &Transaction, changed: &mut Vec<Bytes>) -> Result<Committed, CommitError> {
         self.check(t)?;
-        let order = u16::try_from(self.order)
-            .map_err(|_| CommitError::Unavailable("too many transactions at once".into()))?;
+        let order = u16::try_from(self.order).map_err(|_| CommitError::Unavailable("too many transactions at once".into()))?;
         self.order += 1;
         let version = self.next();
         let stamp = Stamp::new(version, order);
@@ -89,8 +78,7 @@ impl Data {
 
     /// Whether `key` was, perhaps, changed after `seen`.
     pub(super) fn changed_after(&self, key: &Bytes, seen: Version) -> bool {
-        self.last_change(key)
-            .map_or(seen < self.floor, |last| last > seen)
+        self.last_change(key).map_or(seen < self.floor, |last| last > seen)
     }
 
     pub(super) fn get(&self, key: &Bytes, version: Version) -> Option<Bytes> {
@@ -107,9 +95,7 @@ impl Data {
             bytes += key.len() + value.len();
             more
         };
-        let live = |(key, versions): (&Bytes, &Versions)| {
-            Some((key.clone(), at_version(versions, version)?))
-        };
+        let live = |(key, versions): (&Bytes, &Versions)| Some((key.clone(), at_version(versions, version)?));
         let keys = self.keys.range(range.clone());
         if page.reverse {
             let pairs = keys.rev().filter_map(live);
@@ -132,23 +118,10 @@ impl Data {
             return Err(CommitError::TooOld);
         }
         let changed = |range: &&Range<Bytes>| {
-            range.start < range.end
-                && self
-                    .keys
-                    .range((*range).clone())
-                    .any(|(_, versions)| newest(versions) > t.read_version)
+            range.start < range.end && self.keys.range((*range).clone()).any(|(_, versions)| newest(versions) > t.read_version)
         };
-        let keys: Vec<Bytes> = t
-            .reads
-            .iter()
-            .filter(changed)
-            .map(|range| range.start.clone())
-            .collect();
-        if keys.is_empty() {
-            Ok(())
-        } else {
-            Err(CommitError::Conflict { keys })
-        }
+        let keys: Vec<Bytes> = t.reads.iter().filter(changed).map(|range| range.start.clone()).collect();
+        if keys.is_empty() { Ok(()) } else { Err(CommitError::Conflict { keys }) }
     }
 
     fn last_change(&self, key: &Bytes) -> Option<Version> {
@@ -184,9 +157,7 @@ impl Data {
         self.keys.retain(|_, versions| {
             let after = versions.partition_point(|(version, _)| *version <= floor);
             versions.drain(..after.saturating_sub(1));
-            versions
-                .last()
-                .is_some_and(|(version, value)| value.is_some() || *version > floor)
+            versions.last().is_some_and(|(version, value)| value.is_some() || *version > floor)
         });
     }
 }
@@ -197,9 +168,7 @@ fn newest(versions: &[(Version, Option<Bytes>)]) -> Version {
 
 fn at_version(versions: &[(Version, Option<Bytes>)], version: Version) -> Option<Bytes> {
     let after = versions.partition_point(|(written, _)| *written <= version);
-    versions[..after]
-        .last()
-        .and_then(|(_, value)| value.clone())
+    versions[..after].last().and_then(|(_, value)| value.clone())
 }
 
 #[cfg(test)]

@@ -16,10 +16,7 @@ use parking_lot::Mutex;
 
 use self::data::Data;
 pub use self::faults::{Fault, Faults, Pause};
-use crate::{
-    Boxed, CommitError, Committed, Limits, ReadError, Snapshot, Store, Transaction, Version,
-    Watches,
-};
+use crate::{Boxed, CommitError, Committed, Limits, ReadError, Snapshot, Store, Transaction, Version, Watches};
 
 type Answer = Result<Committed, CommitError>;
 
@@ -69,29 +66,14 @@ impl Memory {
     }
 
     fn of(limits: Limits, data: Data) -> Self {
-        let state = State {
-            data,
-            pending: VecDeque::new(),
-            enqueued: 0,
-            faults: faults::State::default(),
-            closed: false,
-        };
-        Self {
-            limits,
-            shared: Arc::new(Shared {
-                state: Mutex::new(state),
-                watches: Watches::default(),
-            }),
-        }
+        let state = State { data, pending: VecDeque::new(), enqueued: 0, faults: faults::State::default(), closed: false };
+        Self { limits, shared: Arc::new(Shared { state: Mutex::new(state), watches: Watches::default() }) }
     }
 }
 
 impl Default for Memory {
     fn default() -> Self {
-        let limits = Limits {
-            sole_writer: true,
-            ..Limits::default()
-        };
+        let limits = Limits { sole_writer: true, ..Limits::default() };
         Self::new(limits, crate::limits::MEMORY_VERSIONS_KEPT)
     }
 }
@@ -157,23 +139,13 @@ impl Shared {
         let fault = state.faults.next_commit()?;
         state.enqueued += 1;
         let id = state.enqueued;
-        state.pending.push_back(Pending {
-            id,
-            transaction,
-            fault,
-            answer: sender,
-        });
+        state.pending.push_back(Pending { id, transaction, fault, answer: sender });
         let pause = state.faults.pause();
         drop(state);
         if pause.is_none() {
             self.sync(id);
         }
-        Ok(Enqueued {
-            shared: self.clone(),
-            id,
-            pause,
-            answer,
-        })
+        Ok(Enqueued { shared: self.clone(), id, pause, answer })
     }
 
     /// Makes everything enqueued up to `id` durable, as one version, unless commits are held.

@@ -13,10 +13,7 @@ struct MemorySnapshot {
 pub(super) fn open(shared: &Arc<Shared>) -> Result<impl Snapshot + use<>, ReadError> {
     let state = shared.state.lock();
     state.readable()?;
-    Ok(MemorySnapshot {
-        shared: shared.clone(),
-        version: state.data.visible(),
-    })
+    Ok(MemorySnapshot { shared: shared.clone(), version: state.data.visible() })
 }
 
 impl super::State {
@@ -44,19 +41,12 @@ impl Snapshot for MemorySnapshot {
         self.version
     }
 
-    fn get_many<'a>(
-        &'a self,
-        keys: &'a [Bytes],
-    ) -> Boxed<'a, Result<Vec<Option<Bytes>>, ReadError>> {
+    fn get_many<'a>(&'a self, keys: &'a [Bytes]) -> Boxed<'a, Result<Vec<Option<Bytes>>, ReadError>> {
         let get = |data: &super::Data| keys.iter().map(|key| data.get(key, self.version)).collect();
         Box::pin(async move { self.read(get) })
     }
 
-    fn scan<'a>(
-        &'a self,
-        range: Range<Bytes>,
-        page: Page,
-    ) -> Boxed<'a, Result<Vec<Pair>, ReadError>> {
+    fn scan<'a>(&'a self, range: Range<Bytes>, page: Page) -> Boxed<'a, Result<Vec<Pair>, ReadError>> {
         Box::pin(async move { self.read(|data| data.scan(&range, page, self.version)) })
     }
 }

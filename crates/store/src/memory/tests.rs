@@ -50,9 +50,7 @@ async fn a_delayed_commit_waits_for_its_pause_and_commits_though_dropped() {
     let store = Memory::default();
     let (open, gate) = oneshot::channel::<()>();
     let gate = gate.map(|_| ()).shared();
-    store
-        .faults()
-        .delay(Some(Arc::new(move || Box::pin(gate.clone()))));
+    store.faults().delay(Some(Arc::new(move || Box::pin(gate.clone()))));
     let mut commit = store.commit(put("a"));
     assert_eq!((&mut commit).now_or_never(), None);
     assert_eq!(value(&store, "a").await, None);
@@ -77,10 +75,7 @@ async fn a_crash_loses_what_was_not_synced() {
     assert_eq!(kept.await, Err(CommitError::MaybeCommitted));
     assert_eq!(lost.await, Err(CommitError::MaybeCommitted));
     assert_eq!(store.commit(put("a")).await, Err(CommitError::Closed));
-    assert_eq!(
-        get(&*snapshot, &"kept".into()).await,
-        Err(ReadError::Closed)
-    );
+    assert_eq!(get(&*snapshot, &"kept".into()).await, Err(ReadError::Closed));
 
     let restarted = store.copy();
     assert_eq!(value(&restarted, "synced").await.unwrap(), "v");
