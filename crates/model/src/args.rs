@@ -1,8 +1,9 @@
 //! A command's arguments: typed, with defaults, in declared order.
 
 mod read;
+mod values;
 
-pub(crate) use read::text_value;
+pub(crate) use values::{stored, text_value};
 
 use crate::json::write_object;
 use crate::value_type::Slot;
@@ -63,8 +64,8 @@ impl Command {
         let untyped = self.upcast.iter().any(Option::is_some).then(|| crate::json::untyped(&stored));
         let value = |(arg, upcast): (&ArgDef, &Option<Expr>)| {
             let found = stored.get(arg.name.as_ref()).or_else(|| stored.get(arg.was.as_deref()?));
-            let read = found.and_then(|json| read::stored(&arg.slot, json));
-            let upcast = || upcast.as_ref()?.upcast(untyped.as_ref()?).ok().filter(|value| fits(&arg.slot, value));
+            let read = found.and_then(|json| values::stored(&arg.slot, json));
+            let upcast = || upcast.as_ref()?.upcast(untyped.as_ref()?).ok().filter(|value| values::fits_slot(&arg.slot, value));
             read.or_else(upcast).or_else(|| arg.slot.default.clone()).unwrap_or_default()
         };
         Args(self.args.iter().zip(&self.upcast).map(value).collect())
@@ -83,8 +84,4 @@ impl Command {
         }
         Ok(Args(args))
     }
-}
-
-fn fits(slot: &Slot, value: &Value) -> bool {
-    read::fits(&slot.value_type, value) || value.is_null() && slot.nullable()
 }

@@ -131,7 +131,7 @@ impl Effect {
         }
         let action = match &self.change {
             Change::Set { value: set, by } => {
-                let by = by.as_ref().map(|by| value(by)).transpose()?;
+                let by = by.as_ref().map(&value).transpose()?;
                 Action::Set { value: value(set)?.into_value(), by: by.map(|by| by.into_value()) }
             }
             Change::Add(amount) => Action::Add(value(amount)?.int().map_err(|error| refused(amount, error))?),
@@ -140,7 +140,7 @@ impl Effect {
             Change::RemoveKey => Action::RemoveKey,
             Change::Delete { wins } => Action::Delete { wins: *wins },
         };
-        let key = self.key.as_ref().map(|key| value(key)).transpose()?.map(|key| key.into_value());
+        let key = self.key.as_ref().map(&value).transpose()?.map(|key| key.into_value());
         if ops.len() == COMMAND_OPS_MAX {
             return Err(Refusal::Error { effect: String::from("effects"), error: EvalError::TooLarge });
         }

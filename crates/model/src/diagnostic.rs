@@ -100,7 +100,8 @@ impl<'t> Report<'t> {
 
     /// In order of the text.
     pub fn finish(mut self) -> Vec<Diagnostic> {
-        self.diagnostics.sort_by(|a, b| (a.span.start, a.span.end, a.severity, a.code).cmp(&(b.span.start, b.span.end, b.severity, b.code)));
+        self.diagnostics
+            .sort_by(|a, b| (a.span.start, a.span.end, a.severity, a.code).cmp(&(b.span.start, b.span.end, b.severity, b.code)));
         self.diagnostics
     }
 
@@ -127,7 +128,7 @@ pub(crate) fn did_you_mean<'c>(name: &str, candidates: impl IntoIterator<Item = 
 }
 
 /// The candidate with the smallest edit distance, if that is at most a third of the name (but one is always near enough).
-pub(crate) fn nearest<'c>(name: &str, candidates: impl IntoIterator<Item = &'c str>) -> Option<&'c str> {
+pub fn nearest<'c>(name: &str, candidates: impl IntoIterator<Item = &'c str>) -> Option<&'c str> {
     let near = (name.chars().count() / 3).max(1);
     candidates
         .into_iter()

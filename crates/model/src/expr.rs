@@ -1,13 +1,23 @@
 //! Expressions: CEL's syntax (read by the `cel` crate), our types, our own evaluation.
 
+mod calls;
+mod check;
+mod coerce;
 mod eval;
+mod facts;
 mod functions;
+mod names;
 mod node;
+mod operators;
+mod syntax;
 mod ty;
 mod val;
 
+pub(crate) use check::check;
+pub(crate) use coerce::{Want, same};
 pub use eval::EvalError;
 pub(crate) use eval::{Locals, Scope, for_each_it};
+pub(crate) use names::Names;
 pub(crate) use node::Node;
 pub(crate) use ty::{Ty, Typ};
 

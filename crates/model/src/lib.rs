@@ -23,7 +23,7 @@ mod view;
 pub use aggregate::{AggregateType, FieldDef, Home};
 pub use args::{ArgDef, ArgError, Args};
 pub use command::{Command, Decide, Decision, On, Refusal};
-pub use diagnostic::{Diagnostic, Severity};
+pub use diagnostic::{Diagnostic, Severity, nearest};
 pub use expr::EvalError;
 pub use load::{parse, parse_with};
 pub use model::Model;

@@ -31,7 +31,7 @@ impl<'t> Item<'t> {
 
     pub fn table(&self, report: &mut Report<'_>) -> Option<Section<'t>> {
         let table = self.expect(self.value.as_table(), "a table", report)?;
-        Some(Section::new(table, self.span.clone()))
+        Some(Section::new(table))
     }
 
     pub fn array(&self, report: &mut Report<'_>) -> Option<Vec<Item<'t>>> {
@@ -40,7 +40,12 @@ impl<'t> Item<'t> {
     }
 
     pub fn items(&self) -> Option<Vec<Item<'t>>> {
-        let item = |value: &'t toml::Spanned<DeValue<'t>>| Item { key: self.key, key_span: self.key_span.clone(), value: value.get_ref(), span: value.span() };
+        let item = |value: &'t toml::Spanned<DeValue<'t>>| Item {
+            key: self.key,
+            key_span: self.key_span.clone(),
+            value: value.get_ref(),
+            span: value.span(),
+        };
         Some(self.value.as_array()?.iter().map(item).collect())
     }
 
@@ -75,18 +80,17 @@ fn describe(value: &DeValue<'_>) -> &'static str {
 pub(crate) struct Section<'t> {
     items: Vec<Item<'t>>,
     read: Vec<&'t str>,
-    pub span: Span,
 }
 
 impl<'t> Section<'t> {
-    pub fn new(table: &'t DeTable<'t>, span: Span) -> Self {
+    pub fn new(table: &'t DeTable<'t>) -> Self {
         let item = |(key, value): (&'t toml::Spanned<_>, &'t toml::Spanned<DeValue<'t>>)| {
             let name: &'t std::borrow::Cow<'t, str> = key.get_ref();
             Item { key: name.as_ref(), key_span: key.span(), value: value.get_ref(), span: value.span() }
         };
         let mut items: Vec<_> = table.iter().map(item).collect();
         items.sort_by_key(|item| item.key_span.start);
-        Self { items, read: Vec::new(), span }
+        Self { items, read: Vec::new() }
     }
 
     /// In order of the text.

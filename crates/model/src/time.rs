@@ -3,10 +3,6 @@
 use std::fmt::Write as _;
 
 pub(crate) const DAY_US: i64 = 86_400_000_000;
-/// What four-digit years can write: years 0000 to 9999.
-pub(crate) const DAY_MIN: i32 = -719_528;
-pub(crate) const DAY_MAX: i32 = 2_932_896;
-
 /// Microseconds since the Unix epoch of an RFC 3339 text; `None` if it is none. More digits than microseconds are cut.
 pub fn parse_timestamp(text: &str) -> Option<i64> {
     let bytes = text.as_bytes();
@@ -133,9 +129,13 @@ fn civil_from_days(days: i64) -> (i64, i64, i64) {
 mod tests {
     use super::*;
 
+    /// 0000-01-01 and 9999-12-31.
+    const FIRST: i32 = -719_528;
+    const LAST: i32 = 2_932_896;
+
     #[test]
     fn every_day_of_four_digit_years_survives_its_text() {
-        for day in (DAY_MIN..=DAY_MAX).step_by(97).chain([DAY_MIN, -1, 0, 11_016, DAY_MAX]) {
+        for day in (FIRST..=LAST).step_by(97).chain([FIRST, -1, 0, 11_016, LAST]) {
             let mut text = String::new();
             write_date(day, &mut text);
             assert_eq!(parse_date(&text), Some(day), "{text}");
@@ -156,7 +156,15 @@ mod tests {
             assert_eq!(out, written);
             assert_eq!(*sterna_crdt::key_text(&sterna_crdt::Value::Timestamp(at)), out);
         }
-        for text in ["", "2013-01-01", "2013-02-29T00:00:00Z", "2013-01-01T24:00:00Z", "2013-01-01T00:00:00", "2013-01-01T00:00:00.Z", "2013-01-01T00:00:00+1:00"] {
+        for text in [
+            "",
+            "2013-01-01",
+            "2013-02-29T00:00:00Z",
+            "2013-01-01T24:00:00Z",
+            "2013-01-01T00:00:00",
+            "2013-01-01T00:00:00.Z",
+            "2013-01-01T00:00:00+1:00",
+        ] {
             assert_eq!(parse_timestamp(text), None, "{text}");
         }
     }

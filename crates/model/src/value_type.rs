@@ -1,21 +1,32 @@
 //! What values may be: the types that a model declares for arguments, registers, elements and columns, with their rules.
 
 use crate::limits::INT_MAX;
-use sterna_crdt::{Name, Value};
 use std::fmt;
 use std::sync::Arc;
+use sterna_crdt::{Name, Value};
 
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum ValueType {
     /// Lengths in characters.
-    String { min: u32, max: u32, pattern: Option<Pattern> },
-    Int { min: i64, max: i64 },
+    String {
+        min: u32,
+        max: u32,
+        pattern: Option<Pattern>,
+    },
+    Int {
+        min: i64,
+        max: i64,
+    },
     Bool,
     Timestamp,
     Date,
     /// Variants in order of declaration.
     Enum(Arc<[Name]>),
-    List { of: Box<Slot>, min: u32, max: u32 },
+    List {
+        of: Box<Slot>,
+        min: u32,
+        max: u32,
+    },
     /// Members in order of their names.
     Object(Arc<[(Name, Slot)]>),
     /// By text key. Only in documents and columns: nothing declares one.

@@ -103,6 +103,9 @@ pub struct EventView<'a> {
 /// A table's row: one value a column.
 pub type Row = Vec<Value>;
 
+/// Columns (or group key) and aggregated values.
+type Parts = (Vec<Value>, Vec<Value>);
+
 /// What one aggregate or event adds to a rollup's group.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Contribution {
@@ -154,7 +157,8 @@ impl View {
     /// Of a view of events; nothing for an event that the view doesn't follow.
     pub fn event_rows(&self, event: &EventView<'_>) -> Evaluated {
         let EventView { id, aggregate, command, aggregate_id, args, at, region, actor } = *event;
-        let scope = Scope { id: aggregate_id, args: args.values(), now: at, region, actor, event_id: id, event_name: command, ..Scope::default() };
+        let scope =
+            Scope { id: aggregate_id, args: args.values(), now: at, region, actor, event_id: id, event_name: command, ..Scope::default() };
         let at = match &self.source {
             Source::Of(_) => None,
             Source::Events(events) => events.iter().position(|(of, name)| of.as_ref() == aggregate && name.as_ref() == command),
@@ -178,7 +182,7 @@ impl View {
         out
     }
 
-    fn row<'a>(&'a self, body: &'a Body, scope: &'a Scope<'a>, locals: Locals<'_, 'a>) -> Result<Option<(Vec<Value>, Vec<Value>)>, EvalError> {
+    fn row<'a>(&'a self, body: &'a Body, scope: &'a Scope<'a>, locals: Locals<'_, 'a>) -> Result<Option<Parts>, EvalError> {
         if let Some(condition) = &body.condition
             && !condition.node.eval(scope, locals)?.bool()?
         {
@@ -206,7 +210,7 @@ fn counted(value: &Value) -> Value {
 }
 
 impl Rows {
-    fn push(&mut self, (columns, values): (Vec<Value>, Vec<Value>)) {
+    fn push(&mut self, (columns, values): Parts) {
         match self {
             Self::Table(rows) => rows.push(columns),
             Self::Rollup(contributions) => contributions.push(Contribution { group: columns, values }),

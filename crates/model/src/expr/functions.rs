@@ -66,7 +66,9 @@ fn size(of: &Val<'_>) -> Result<i64> {
 pub(super) fn contains_value(haystack: &Val<'_>, needle: Val<'_>) -> Result<bool> {
     Ok(match haystack {
         Val::Set(field) | Val::Map(field, _) => field.contains(&needle.into_value()),
-        of if of.members().is_some() => of.members().is_some_and(|members| needle.key_text().is_ok_and(|key| find(members, &key).is_some())),
+        of if of.members().is_some() => {
+            of.members().is_some_and(|members| needle.key_text().is_ok_and(|key| find(members, &key).is_some()))
+        }
         of => of.items().ok_or_else(|| of.not("a list"))?.iter().any(|item| Val::from(item).order(&needle).is_eq()),
     })
 }

@@ -1,8 +1,8 @@
 //! Compiled expressions: typed trees that [`super::eval`] walks directly.
 
-use sterna_crdt::{Name, Value};
 use std::cmp::Ordering;
 use std::sync::Arc;
+use sterna_crdt::{Name, Value};
 
 pub(crate) enum Node {
     Const(Value),

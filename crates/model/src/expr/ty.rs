@@ -1,9 +1,9 @@
 //! The types of expressions.
 
 use crate::{Slot, ValueType};
-use sterna_crdt::Name;
 use std::fmt;
 use std::sync::Arc;
+use sterna_crdt::Name;
 
 /// What an expression gives.
 #[derive(Clone, PartialEq, Debug)]
@@ -27,7 +27,10 @@ pub(crate) enum Ty {
     /// Also a set.
     List(Arc<Typ>),
     Object(Arc<[(Name, Typ)]>),
-    Map { key: Arc<Ty>, value: Arc<Typ> },
+    Map {
+        key: Arc<Ty>,
+        value: Arc<Typ>,
+    },
     /// Known at run time only: the old arguments that an `upcast` reads.
     Any,
     /// Has a mistake that was reported.

@@ -1,0 +1,201 @@
+//! Reads effects, and checks that each fits the kind of its field.
+
+use super::Loader;
+use crate::aggregate::{Change, Effect, FieldDef};
+use crate::diagnostic::did_you_mean;
+use crate::expr::{Expr, Names, Ty, Want, check};
+use crate::reader::{Item, Section, list};
+use crate::value_type::{Slot, ValueType};
+use sterna_crdt::{FieldKind, Policy};
+
+const VERBS: [&str; 6] = ["set", "add", "insert", "remove", "remove_key", "delete"];
+const KEYS: &[&str] = &["set", "add", "insert", "remove", "remove_key", "delete", "to", "from", "key", "when", "each"];
+
+/// What effects of one command have in common.
+struct Context<'c, 'm, 't> {
+    fields: &'c [FieldDef],
+    bys: &'c [Option<Item<'t>>],
+    names: &'c Names<'m>,
+    facts: &'c [String],
+    delete_wins: bool,
+}
+
+impl<'t> Loader<'t, '_> {
+    pub fn effects(
+        &mut self,
+        item: &Item<'t>,
+        fields: &[FieldDef],
+        bys: &[Option<Item<'t>>],
+        names: &Names<'_>,
+        facts: &[String],
+        delete_wins: bool,
+    ) -> Vec<Effect> {
+        let context = Context { fields, bys, names, facts, delete_wins };
+        let items = item.array(&mut self.report).unwrap_or_default();
+        items.iter().filter_map(|item| self.effect(item, &context)).collect()
+    }
+
+    fn effect(&mut self, item: &Item<'t>, context: &Context<'_, '_, 't>) -> Option<Effect> {
+        let mut section = item.table(&mut self.report)?;
+        let verbs: Vec<_> = VERBS.iter().filter_map(|verb| Some((*verb, section.take(verb)?))).collect();
+        let (each, when, key) = (section.take("each"), section.take("when"), section.take("key"));
+        let [(verb, value)] = verbs.as_slice() else {
+            match verbs.get(1) {
+                Some((_, second)) => {
+                    self.report.error("missing-key", second.key_span.clone(), "an effect does one thing; this is a second one")
+                }
+                None => {
+                    let hint = section.items().iter().find_map(|item| did_you_mean(item.key, VERBS));
+                    let hint = hint.unwrap_or_else(|| format!("it has one of {}", list(&VERBS)));
+                    self.report.error_with("missing-key", item.span.clone(), "this effect does nothing", hint);
+                }
+            }
+            return None;
+        };
+        let target = self.target(&mut section, verb, item, context);
+        section.finish("an effect", KEYS, &mut self.report);
+        let each = match each {
+            Some(each) => Some(check(&each, context.names, &mut context.facts.to_vec(), &Want::Range, &mut self.report)?),
+            None => None,
+        };
+        let names = context.names.with_it(each.as_ref().and_then(Expr::element));
+        let mut facts = context.facts.to_vec();
+        let when = match when {
+            Some(when) => Some(check(&when, &names, &mut facts, &Want::Bool, &mut self.report)?),
+            None => None,
+        };
+        if *verb == "delete" {
+            if let Some(key) = key {
+                self.report.error("unknown-key", key.key_span, "a delete takes the whole aggregate, not a key");
+            }
+            if value.bool(&mut self.report) == Some(false) {
+                self.report.error_with("wrong-kind", value.span.clone(), "`delete` is always true", "use `when` for a condition");
+            }
+            return Some(Effect { field: None, change: Change::Delete { wins: context.delete_wins }, key: None, when, each });
+        }
+        let at = target?;
+        let def = &context.fields[at];
+        let key = self.effect_key(verb, key.as_ref(), value, item, def, &names, &facts)?;
+        let kind = if let FieldKind::Map(inner) = &def.kind { inner } else { &def.kind };
+        let change = self.change(verb, value, kind, def, context.bys[at].as_ref(), &names, &mut facts)?;
+        Some(Effect { field: Some(def.name.clone()), change, key, when, each })
+    }
+
+    fn target(&mut self, section: &mut Section<'t>, verb: &str, item: &Item<'t>, context: &Context<'_, '_, 't>) -> Option<usize> {
+        let (to, from) = (section.take("to"), section.take("from"));
+        let (wanted, target, other) = match verb {
+            "delete" => {
+                if let Some(extra) = to.or(from) {
+                    self.report.error("unknown-key", extra.key_span, "a delete takes the whole aggregate");
+                }
+                return None;
+            }
+            "remove" | "remove_key" => ("from", from, to),
+            _ => ("to", to, from),
+        };
+        if let Some(other) = &other {
+            let hint = format!("write `{wanted} = {:?}`", other.value.as_str().unwrap_or_default());
+            self.report.error_with("unknown-key", other.key_span.clone(), format!("`{verb}` takes `{wanted}`"), hint);
+        }
+        let Some(target) = target else {
+            if other.is_none() {
+                self.report.error("missing-key", item.span.clone(), format!("`{wanted}` is missing: which field?"));
+            }
+            return None;
+        };
+        let name = target.str(&mut self.report)?;
+        let found = context.fields.iter().position(|def| def.name.as_ref() == name);
+        if found.is_none() {
+            let known: Vec<_> = context.fields.iter().map(|def| def.name.as_ref()).collect();
+            let hint = name.strip_prefix("state.").map(|name| format!("write `{name}` without `state.`"));
+            let hint = hint.or_else(|| did_you_mean(name, known.iter().copied())).unwrap_or_else(|| format!("there are {}", list(&known)));
+            self.report.error_with("unknown-field", target.span.clone(), format!("there is no field `{name}`"), hint);
+        }
+        found
+    }
+
+    /// The key of a map's effect; the error is reported where it is missing or too much.
+    #[expect(clippy::too_many_arguments, reason = "each is another part of one line of the model")]
+    fn effect_key(
+        &mut self,
+        verb: &str,
+        key: Option<&Item<'t>>,
+        value: &Item<'t>,
+        item: &Item<'t>,
+        def: &FieldDef,
+        names: &Names<'_>,
+        facts: &[String],
+    ) -> Option<Option<Expr>> {
+        let key = if verb == "remove_key" { Some(value) } else { key };
+        match (&def.kind, key) {
+            (FieldKind::Map(_), Some(key)) => {
+                let slot = Slot::required(def.key.clone().unwrap_or(ValueType::any_string()));
+                Some(Some(check(key, names, &mut facts.to_vec(), &Want::Slot(&slot, "key"), &mut self.report)?))
+            }
+            (FieldKind::Map(_), None) => {
+                let message = format!("`{}` is a map: which key?", def.name);
+                self.report.error_with("missing-key", item.span.clone(), message, "add `key = \"…\"`");
+                None
+            }
+            (_, Some(key)) => {
+                self.report.error("unknown-key", key.key_span.clone(), format!("`{}` is no map and has no keys", def.name));
+                None
+            }
+            (_, None) => Some(None),
+        }
+    }
+
+    #[expect(clippy::too_many_arguments, reason = "each is another part of one line of the model")]
+    fn change(
+        &mut self,
+        verb: &str,
+        value: &Item<'t>,
+        kind: &FieldKind,
+        def: &FieldDef,
+        by: Option<&Item<'t>>,
+        names: &Names<'_>,
+        facts: &mut Vec<String>,
+    ) -> Option<Change> {
+        let report = &mut self.report;
+        let name = def.name.as_ref();
+        match (verb, kind) {
+            ("remove_key", _) => Some(Change::RemoveKey),
+            ("set", FieldKind::Register(policy)) => {
+                let set = check(value, names, facts, &Want::Slot(&def.slot, name), report);
+                let by = match (policy, by) {
+                    (Policy::MaxBy | Policy::MinBy, Some(by)) => Some(check(by, names, facts, &Want::Sortable, report)?),
+                    _ => None,
+                };
+                Some(Change::Set { value: set?, by })
+            }
+            ("set", FieldKind::Flag) => Some(Change::Set { value: check(value, names, facts, &Want::Bool, report)?, by: None }),
+            ("add", FieldKind::Counter | FieldKind::Bounded { .. }) => Some(Change::Add(check(value, names, facts, &Want::Int, report)?)),
+            ("insert", FieldKind::Set) => Some(Change::Insert(check(value, names, facts, &Want::Slot(&def.slot, name), report)?)),
+            ("remove", FieldKind::Set) => Some(Change::Remove(check(value, names, facts, &Want::Slot(&def.slot, name), report)?)),
+            _ => {
+                let (what, verbs) = match kind {
+                    FieldKind::Register(_) => ("a register", "`set`"),
+                    FieldKind::Flag => ("a flag", "`set`"),
+                    FieldKind::Counter | FieldKind::Bounded { .. } => ("a counter", "`add`"),
+                    FieldKind::Set => ("a set", "`insert` and `remove`"),
+                    FieldKind::Map(_) => ("a map", "`remove_key`"),
+                };
+                let of = if matches!(def.kind, FieldKind::Map(_)) { "a map whose entries are each " } else { "" };
+                let message = format!("`{verb}` can't be used on `{name}`, {of}{what}");
+                report.error_with("bad-effect", value.key_span.clone(), message, format!("{what} takes {verbs}"));
+                None
+            }
+        }
+    }
+}
+
+impl Expr {
+    /// What a list's, a set's or a map's `it` is.
+    pub(crate) fn element(&self) -> Option<crate::expr::Typ> {
+        match &self.typ.ty {
+            Ty::List(of) => Some(crate::expr::Typ::clone(of)),
+            Ty::Map { key, .. } => Some(crate::expr::Typ::some(Ty::clone(key))),
+            _ => None,
+        }
+    }
+}
