@@ -1,0 +1,5 @@
+//! Commands and merges on the memory store: real shard writers, frames carried by hand.
+
+mod cluster;
+mod commands;
+mod merging;
