@@ -1,1 +1,25 @@
 //! Relay, resolver, reactor: this region's log to the others, theirs to this one.
+//!
+//! The [`relay`] publishes what this region committed; [`Source`] serves this region's copy of any log. The [`resolver`] follows the other
+//! regions, fills holes and hands everything to the writer. The [`recovery`] notices that the store is an old copy of itself, the
+//! [`gate`] opens the region when it may take commands, and the [`reactor`] sends what its events cause.
+
+mod claims;
+mod gate;
+pub mod limits;
+mod metrics;
+mod peers;
+mod reactor;
+mod recovery;
+mod relay;
+mod replication;
+mod resolver;
+mod source;
+mod status;
+mod unheard;
+
+pub use metrics::Metrics;
+pub use peers::{Peer, Peers};
+pub use replication::{Options, Replication};
+pub use source::Source;
+pub use status::{LogStatus, OriginStatus, Status};

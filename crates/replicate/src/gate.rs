@@ -1,0 +1,92 @@
+//! Opens and closes the region's gate.
+//!
+//! Closed until the region knows that it holds all of its own log, and until every member has named the membership that has it: an event
+//! called settled could else meet a concurrent one. The second is remembered by the store, and asked only once.
+
+use crate::limits::{ADMIT_PAUSE_FIRST, ADMIT_PAUSE_MAX};
+use crate::peers::Peers;
+use parking_lot::Mutex;
+use std::sync::Arc;
+use sterna_env::Backoff;
+use sterna_write::{Gate, Region};
+use tokio::sync::watch;
+
+pub(crate) struct Gatekeeper {
+    region: Arc<Region>,
+    peers: Arc<Peers>,
+    /// Why the region is not known to hold all of its own log.
+    recovering: Mutex<Option<String>>,
+    changed: watch::Sender<()>,
+    opened: watch::Sender<bool>,
+}
+
+impl Gatekeeper {
+    pub fn new(region: Arc<Region>, peers: Arc<Peers>) -> Self {
+        let reason = "it is starting, and asks its peers whether it still has all of its own log".to_owned();
+        region.set_gate(Gate::Closed(reason.clone()));
+        Self { region, peers, recovering: Mutex::new(Some(reason)), changed: watch::Sender::new(()), opened: watch::Sender::new(false) }
+    }
+
+    pub fn close(&self, reason: &str) {
+        let mut recovering = self.recovering.lock();
+        *recovering = Some(reason.to_owned());
+        self.set(Gate::Closed(reason.to_owned()));
+    }
+
+    pub fn recovered(&self) {
+        *self.recovering.lock() = None;
+        self.changed.send_modify(|()| {});
+    }
+
+    /// Resolves when the gate is open for the first time.
+    pub async fn opened(&self) {
+        // The sender lives as long as this.
+        _ = self.opened.subscribe().wait_for(|open| *open).await;
+    }
+
+    pub async fn run(&self) {
+        let (mut changed, mut heard) = (self.changed.subscribe(), self.peers.subscribe());
+        let mut backoff = Backoff::new(ADMIT_PAUSE_FIRST, ADMIT_PAUSE_MAX);
+        loop {
+            changed.borrow_and_update();
+            heard.borrow_and_update();
+            if self.evaluate() {
+                match self.region.admit().await {
+                    Ok(()) => continue,
+                    Err(error) => {
+                        tracing::warn!(%error, "that every region was heard of can't be written down; trying again");
+                        backoff.pause(&self.region.env).await;
+                        continue;
+                    }
+                }
+            }
+            tokio::select! {
+                biased;
+                _ = changed.changed() => {}
+                _ = heard.changed() => {}
+            }
+        }
+    }
+
+    /// Sets the gate. True if the region is to be admitted now.
+    fn evaluate(&self) -> bool {
+        let recovering = self.recovering.lock();
+        if recovering.is_some() {
+            return false;
+        }
+        if self.region.life().admitted {
+            self.set(Gate::Open);
+            self.opened.send_replace(true);
+            return false;
+        }
+        let missing: Vec<_> = self.peers.unheard().into_iter().map(|region| self.peers.name(region)).collect();
+        if !missing.is_empty() {
+            self.set(Gate::Closed(format!("waits until every region has been heard of once: missing {}", missing.join(", "))));
+        }
+        missing.is_empty()
+    }
+
+    fn set(&self, gate: Gate) {
+        self.region.set_gate(gate);
+    }
+}

@@ -1,0 +1,105 @@
+//! What this crate counts.
+
+use prometheus::core::Collector;
+use prometheus::{GaugeVec, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry};
+
+#[derive(Clone)]
+pub struct Metrics {
+    pub frames_published: IntCounter,
+    pub entries_published: IntCounter,
+    pub publish_failures: IntCounter,
+    pub frames: IntCounterVec,
+    pub entries: IntCounterVec,
+    pub holes: IntCounterVec,
+    pub repairs: IntCounterVec,
+    pub carried: IntCounterVec,
+    pub damaged: IntCounterVec,
+    pub reconnects: IntCounterVec,
+    /// Brought up to date every second; grows while the origin is silent.
+    pub lag_seconds: GaugeVec,
+    pub connected: IntGaugeVec,
+    pub clock_skew_seconds: GaugeVec,
+    pub recovered_entries: IntCounterVec,
+    pub lives_begun: IntCounter,
+    /// By outcome: delivered, replayed, compensated, refused, too-deep.
+    pub reactions: IntCounterVec,
+    pub reactions_pending: IntGauge,
+}
+
+impl Metrics {
+    /// Registers with `registry`, if there is one.
+    pub fn new(registry: Option<&Registry>) -> Self {
+        let counter = |name: &str, help: &str| IntCounter::new(name, help).expect("the name is valid");
+        let counters =
+            |name: &str, help: &str, label: &str| IntCounterVec::new(Opts::new(name, help), &[label]).expect("the name is valid");
+        let gauges = |name: &str, help: &str, label: &str| GaugeVec::new(Opts::new(name, help), &[label]).expect("the name is valid");
+        let metrics = Self {
+            frames_published: counter(
+                "sterna_replicate_frames_published_total",
+                "Frames of this region's logs published, heartbeats included.",
+            ),
+            entries_published: counter("sterna_replicate_entries_published_total", "Entries of this region's logs published."),
+            publish_failures: counter("sterna_replicate_publish_failures_total", "Frames that the stream did not take."),
+            frames: counters("sterna_replicate_frames_total", "Frames received, heartbeats included, by origin.", "origin"),
+            entries: counters("sterna_replicate_entries_total", "Entries copied here, by origin.", "origin"),
+            holes: counters("sterna_replicate_holes_total", "Frames that came before what they follow, by origin.", "origin"),
+            repairs: counters("sterna_replicate_repairs_total", "Requests that filled a hole, by the region that answered.", "from"),
+            carried: counters(
+                "sterna_replicate_carried_entries_total",
+                "Entries that another region passed on for a silent origin, by that region.",
+                "from",
+            ),
+            damaged: counters("sterna_replicate_damaged_frames_total", "Frames whose bytes were damaged, by origin.", "origin"),
+            reconnects: counters("sterna_replicate_reconnects_total", "Times that following a log began anew, by origin.", "origin"),
+            lag_seconds: gauges(
+                "sterna_replicate_lag_seconds",
+                "Age of what this region has of an origin, of its shard that is furthest behind.",
+                "origin",
+            ),
+            connected: IntGaugeVec::new(Opts::new("sterna_replicate_connected", "1 if every log of the origin is followed."), &["origin"])
+                .expect("the name is valid"),
+            clock_skew_seconds: gauges(
+                "sterna_replicate_clock_skew_seconds",
+                "This region's wall clock minus the peer's, latency included.",
+                "peer",
+            ),
+            recovered_entries: counters(
+                "sterna_replicate_recovered_entries_total",
+                "Own entries copied back after a restore, by peer.",
+                "from",
+            ),
+            lives_begun: counter("sterna_replicate_lives_begun_total", "Incarnations begun because the store may be an old copy."),
+            reactions: counters("sterna_replicate_reactions_total", "Reactions, by outcome.", "outcome"),
+            reactions_pending: IntGauge::new("sterna_replicate_reactions_pending", "Reactions under way.").expect("the name is valid"),
+        };
+        if let Some(registry) = registry {
+            metrics.register(registry);
+        }
+        metrics
+    }
+
+    fn register(&self, registry: &Registry) {
+        let all: [Box<dyn Collector>; 17] = [
+            Box::new(self.frames_published.clone()),
+            Box::new(self.entries_published.clone()),
+            Box::new(self.publish_failures.clone()),
+            Box::new(self.frames.clone()),
+            Box::new(self.entries.clone()),
+            Box::new(self.holes.clone()),
+            Box::new(self.repairs.clone()),
+            Box::new(self.carried.clone()),
+            Box::new(self.damaged.clone()),
+            Box::new(self.reconnects.clone()),
+            Box::new(self.lag_seconds.clone()),
+            Box::new(self.connected.clone()),
+            Box::new(self.clock_skew_seconds.clone()),
+            Box::new(self.recovered_entries.clone()),
+            Box::new(self.lives_begun.clone()),
+            Box::new(self.reactions.clone()),
+            Box::new(self.reactions_pending.clone()),
+        ];
+        for collector in all {
+            registry.register(collector).expect("each metric is registered once");
+        }
+    }
+}

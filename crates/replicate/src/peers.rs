@@ -1,0 +1,143 @@
+//! What the other regions say of themselves, and how it goes with the links to them.
+
+use parking_lot::Mutex;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use sterna_crdt::{Incarnation, Name, RegionId};
+use sterna_env::{Env, Instant};
+use sterna_log::{Frame, Membership, ModelHeld, ShardId};
+use tokio::sync::watch;
+
+/// The board of peers.
+pub struct Peers {
+    env: Env,
+    membership: Arc<Membership>,
+    hash: u64,
+    peers: BTreeMap<RegionId, Mutex<Peer>>,
+    changed: watch::Sender<()>,
+}
+
+#[derive(Clone, Debug, Default)]
+pub struct Peer {
+    /// The shards whose log is followed, a frame having come.
+    pub followed: BTreeSet<ShardId>,
+    /// When it last sent something itself.
+    pub heard_at: Option<Instant>,
+    /// The last trouble with it, until all shards are followed again.
+    pub last_error: Option<String>,
+    /// Why it, or this region, refuses to replicate.
+    pub refused: Option<String>,
+    pub models: Vec<ModelHeld>,
+    pub incarnation: Option<Incarnation>,
+    /// The number and the hash of the membership that it named.
+    pub membership: Option<(u64, u64)>,
+    /// This region's wall clock minus the peer's when a frame of it came.
+    pub clock_skew_ms: Option<i64>,
+}
+
+impl Peers {
+    pub fn new(env: Env, membership: Arc<Membership>, me: RegionId) -> Self {
+        let peers = membership.regions().filter(|r| *r != me).map(|r| (r, Mutex::default())).collect();
+        let hash = membership.hash();
+        Self { env, membership, hash, peers, changed: watch::Sender::new(()) }
+    }
+
+    pub fn get(&self, region: RegionId) -> Peer {
+        self.peers.get(&region).map(|peer| peer.lock().clone()).unwrap_or_default()
+    }
+
+    /// Changes when a peer names a membership or a model for the first time.
+    pub fn subscribe(&self) -> watch::Receiver<()> {
+        self.changed.subscribe()
+    }
+
+    /// The peers that have not yet named this region's membership.
+    pub fn unheard(&self) -> Vec<RegionId> {
+        let named = Some((self.membership.number, self.hash));
+        self.peers.iter().filter(|(_, peer)| peer.lock().membership != named).map(|(region, _)| *region).collect()
+    }
+
+    /// Whether every peer can apply this version: only then may it take commands.
+    pub fn all_hold(&self, model: ModelHeld) -> bool {
+        self.peers.values().all(|peer| peer.lock().models.contains(&model))
+    }
+
+    /// A frame came; `direct` if from its origin. The error says why nothing of this peer may be merged.
+    pub(crate) fn hear(&self, frame: &Frame, direct: bool) -> Result<(), String> {
+        let Some(peer) = self.peers.get(&frame.log.origin) else { return Err("it is no member".to_owned()) };
+        let mut peer = peer.lock();
+        if direct {
+            peer.heard_at = Some(self.env.now());
+            if frame.sent_ms > 0 {
+                peer.clock_skew_ms = Some(self.env.wall_ms() as i64 - frame.sent_ms as i64);
+            }
+        }
+        if frame.membership_number == 0 {
+            return Ok(());
+        }
+        if frame.membership_number == self.membership.number && frame.membership_hash != self.hash {
+            return Err(self.disagrees(frame));
+        }
+        let named = Some((frame.membership_number, frame.membership_hash));
+        let news = peer.membership != named || peer.models != frame.models;
+        if news {
+            peer.membership = named;
+            peer.models.clone_from(&frame.models);
+        }
+        peer.incarnation = peer.incarnation.max(Some(frame.incarnation));
+        drop(peer);
+        if news {
+            self.changed.send_modify(|()| {});
+        }
+        Ok(())
+    }
+
+    fn disagrees(&self, frame: &Frame) -> String {
+        let Membership { number, .. } = &*self.membership;
+        format!(
+            "region `{}` names membership {number} with hash {:016x}, here it has {:016x}: the regions' lists of members or numbers of shards differ",
+            self.name(frame.log.origin),
+            frame.membership_hash,
+            self.hash
+        )
+    }
+
+    pub(crate) fn up(&self, region: RegionId, shard: ShardId) {
+        if let Some(peer) = self.peers.get(&region) {
+            let mut peer = peer.lock();
+            if peer.followed.insert(shard) {
+                peer.refused = None;
+                if peer.followed.len() == usize::from(self.membership.shards) {
+                    peer.last_error = None;
+                }
+            }
+        }
+    }
+
+    pub(crate) fn down(&self, region: RegionId, shard: ShardId, error: String) {
+        if let Some(peer) = self.peers.get(&region) {
+            let mut peer = peer.lock();
+            peer.followed.remove(&shard);
+            peer.last_error = Some(error);
+        }
+    }
+
+    /// True if that is news.
+    pub(crate) fn refused(&self, region: RegionId, text: &str) -> bool {
+        let Some(peer) = self.peers.get(&region) else { return false };
+        let mut peer = peer.lock();
+        let news = peer.refused.as_deref() != Some(text);
+        if news {
+            peer.refused = Some(text.to_owned());
+        }
+        news
+    }
+
+    pub(crate) fn regions(&self) -> impl Iterator<Item = RegionId> + '_ {
+        self.peers.keys().copied()
+    }
+
+    pub(crate) fn name(&self, region: RegionId) -> Name {
+        self.membership.name(region)
+    }
+}

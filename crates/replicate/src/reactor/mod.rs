@@ -1,0 +1,161 @@
+//! Delivers the reactions of this region's events.
+//!
+//! Follows this region's own log, shard by shard, and submits each event's reactions in the order of the log. A reaction's key is a function
+//! of its cause, so what is delivered again has no second effect; so the progress may lag, and is written now and then.
+
+mod command;
+mod delivery;
+mod progress;
+mod rewinds;
+
+pub(crate) use rewinds::Rewinds;
+
+use crate::gate::Gatekeeper;
+use crate::limits::{REACTION_PAUSE_FIRST, REACTION_PAUSE_MAX, REACTIONS_IN_FLIGHT_MAX, REACTOR_READ_BYTES};
+use crate::metrics::Metrics;
+use delivery::Delivery;
+use futures::StreamExt;
+use futures::stream::FuturesOrdered;
+use progress::Done;
+use std::sync::Arc;
+use sterna_env::{Backoff, Boxed, Scope};
+use sterna_log::{Event, LogId, Position, ShardId};
+use sterna_store::ReadError;
+use sterna_write::{LogEntry, Writer};
+
+pub(crate) struct Reactor {
+    pub writer: Arc<Writer>,
+    pub gate: Arc<Gatekeeper>,
+    pub rewinds: Arc<Rewinds>,
+    pub metrics: Metrics,
+}
+
+/// Follows one shard's log.
+struct Follower {
+    reactor: Arc<Reactor>,
+    done: Arc<Done>,
+    log: LogId,
+    /// Up to where the log was read.
+    at: Position,
+    /// Deliveries and, behind those of an entry, its end. They resolve in order.
+    under_way: FuturesOrdered<Boxed<'static, Option<Position>>>,
+}
+
+impl Reactor {
+    pub fn start(self: Arc<Self>, scope: &Scope) {
+        let done = Arc::new(Done::new(Arc::clone(self.writer.region())));
+        let shards: Vec<ShardId> = self.writer.region().board.shards().collect();
+        for shard in shards {
+            let (reactor, done) = (Arc::clone(&self), Arc::clone(&done));
+            scope.spawn_until_stop(async move {
+                reactor.gate.opened().await;
+                let log = LogId { origin: reactor.writer.region().me, shard };
+                let at = done.load(shard).await;
+                Follower { reactor, done, log, at, under_way: FuturesOrdered::new() }.run().await;
+            });
+        }
+        let stopping = scope.clone();
+        scope.spawn(async move { done.keep(&stopping).await });
+    }
+}
+
+impl Follower {
+    async fn run(mut self) {
+        let reactor = Arc::clone(&self.reactor);
+        let region = reactor.writer.region();
+        let mut changed = region.board.subscribe(self.log.shard);
+        let mut rewound = reactor.rewinds.subscribe();
+        let mut backoff = Backoff::new(REACTION_PAUSE_FIRST, REACTION_PAUSE_MAX);
+        loop {
+            changed.borrow_and_update();
+            rewound.borrow_and_update();
+            if let Some(position) = reactor.rewinds.take(self.log.shard) {
+                self.rewind(position);
+            }
+            match self.read().await {
+                Ok(true) => continue,
+                Ok(false) => backoff.reset(),
+                Err(error) => {
+                    tracing::warn!(shard = self.log.shard.0, %error, "the log can't be read for reactions; trying again");
+                    backoff.pause(&region.env).await;
+                    continue;
+                }
+            }
+            tokio::select! {
+                biased;
+                Some(end) = self.under_way.next() => self.reached(end),
+                _ = changed.changed() => {}
+                _ = rewound.changed() => {}
+            }
+        }
+    }
+
+    /// Sends the reactions of the next page of the log. False if there is none.
+    async fn read(&mut self) -> Result<bool, ReadError> {
+        let writer = Arc::clone(&self.reactor.writer);
+        let end = writer.region().board.applied(self.log.shard).get(self.log.origin);
+        let entries = writer.logs().read(self.log, self.at, end, REACTOR_READ_BYTES).await?;
+        let Some(last) = entries.last().map(|entry| entry.position) else { return Ok(false) };
+        for entry in &entries {
+            self.react(entry).await;
+            self.at = entry.position;
+        }
+        self.end(last);
+        Ok(true)
+    }
+
+    async fn react(&mut self, entry: &LogEntry) {
+        let decoded = match entry.entry() {
+            Ok(decoded) => Arc::clone(decoded),
+            Err(error) => {
+                tracing::error!(shard = self.log.shard.0, position = %entry.position, %error, "an entry of this region's log can't be read; its reactions are lost");
+                return;
+            }
+        };
+        let mine = |event: &&Event| !event.reactions.is_empty() && event.dot().incarnation.region() == self.log.origin;
+        let events: Vec<&Event> = decoded.events.iter().filter(mine).collect();
+        for event in &events {
+            self.send(event).await;
+        }
+        if !events.is_empty() {
+            self.end(entry.position);
+        }
+    }
+
+    /// Submits an event's reactions, waiting for room in the window.
+    async fn send(&mut self, event: &Event) {
+        for index in 0..event.reactions.len() {
+            while self.under_way.len() >= REACTIONS_IN_FLIGHT_MAX
+                && let Some(end) = self.under_way.next().await
+            {
+                self.reached(end);
+            }
+            let Some(delivery) = Delivery::of(&self.reactor, event, index) else { continue };
+            let delivered = delivery.submit().await;
+            self.under_way.push_back(Box::pin(async move {
+                delivered.await;
+                None
+            }));
+        }
+    }
+
+    /// Everything up to here was sent.
+    fn end(&mut self, position: Position) {
+        self.under_way.push_back(Box::pin(std::future::ready(Some(position))));
+    }
+
+    fn reached(&self, end: Option<Position>) {
+        if let Some(position) = end {
+            self.done.raise(self.log.shard, position);
+        }
+    }
+
+    /// What was inserted behind `position` has reactions too.
+    fn rewind(&mut self, position: Position) {
+        if position < self.at {
+            self.at = position;
+            self.under_way = FuturesOrdered::new();
+            self.done.rewind(self.log.shard, position);
+        }
+    }
+}

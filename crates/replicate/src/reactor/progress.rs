@@ -1,0 +1,96 @@
+//! Up to where reactions are delivered.
+
+use crate::limits::{PROGRESS_EVERY, REACTION_PAUSE_FIRST, REACTION_PAUSE_MAX};
+use bytes::Bytes;
+use parking_lot::Mutex;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use sterna_env::{Backoff, Scope};
+use sterna_log::{Position, ShardId};
+use sterna_store::{CommitError, Transaction};
+use sterna_write::{Region, keys};
+use tokio::sync::Notify;
+
+const FOLLOWER: &str = "reactor";
+
+/// Written to the store at most every [`PROGRESS_EVERY`], and at shutdown.
+pub(super) struct Done {
+    region: Arc<Region>,
+    /// What is not yet written.
+    reached: Mutex<BTreeMap<ShardId, Position>>,
+    changed: Notify,
+}
+
+impl Done {
+    pub fn new(region: Arc<Region>) -> Self {
+        Self { region, reached: Mutex::default(), changed: Notify::new() }
+    }
+
+    pub async fn load(&self, shard: ShardId) -> Position {
+        let mut backoff = Backoff::new(REACTION_PAUSE_FIRST, REACTION_PAUSE_MAX);
+        loop {
+            let read = async {
+                let snapshot = self.region.store.snapshot().await?;
+                sterna_store::get(&*snapshot, &keys::follower::key(FOLLOWER, shard)).await
+            };
+            match read.await {
+                Ok(value) => return value.and_then(|bytes| Position::from_bytes(&bytes)).unwrap_or_default(),
+                Err(error) => {
+                    tracing::warn!(shard = shard.0, %error, "the reactor's progress can't be read; trying again");
+                    backoff.pause(&self.region.env).await;
+                }
+            }
+        }
+    }
+
+    pub fn raise(&self, shard: ShardId, position: Position) {
+        let mut reached = self.reached.lock();
+        let slot = reached.entry(shard).or_insert(position);
+        *slot = position.max(*slot);
+        drop(reached);
+        self.changed.notify_one();
+    }
+
+    pub fn rewind(&self, shard: ShardId, position: Position) {
+        self.reached.lock().insert(shard, position);
+        self.changed.notify_one();
+    }
+
+    /// Writes what changed until `scope` stops, and once more.
+    pub async fn keep(&self, scope: &Scope) {
+        while !scope.is_stopping() {
+            tokio::select! {
+                biased;
+                () = scope.stopping() => {}
+                () = self.changed.notified() => {}
+            }
+            tokio::select! {
+                biased;
+                () = scope.stopping() => {}
+                () = self.region.env.sleep(PROGRESS_EVERY) => {}
+            }
+            if let Err(error) = self.write().await {
+                tracing::warn!(%error, "the reactor's progress is not written; what came after it will be delivered again");
+            }
+        }
+    }
+
+    async fn write(&self) -> Result<(), CommitError> {
+        let reached = std::mem::take(&mut *self.reached.lock());
+        if reached.is_empty() {
+            return Ok(());
+        }
+        let mut t = Transaction::default();
+        for (shard, position) in &reached {
+            t.put(keys::follower::key(FOLLOWER, *shard), Bytes::copy_from_slice(&position.to_bytes()));
+        }
+        let result = self.region.store.commit(t).await;
+        if result.is_err() {
+            let mut newer = self.reached.lock();
+            for (shard, position) in reached {
+                newer.entry(shard).or_insert(position);
+            }
+        }
+        result.map(drop)
+    }
+}

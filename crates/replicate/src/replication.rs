@@ -1,0 +1,105 @@
+//! Everything of this crate, put together for one region.
+
+use crate::gate::Gatekeeper;
+use crate::limits::GAUGES_EVERY;
+use crate::metrics::Metrics;
+use crate::peers::Peers;
+use crate::reactor::{Reactor, Rewinds};
+use crate::recovery::Recovery;
+use crate::relay::Relay;
+use crate::resolver::Resolver;
+use crate::source::Source;
+use crate::status::{self, Status};
+use std::sync::Arc;
+use sterna_env::{Instant, Scope};
+use sterna_stream::{Repair, Stream};
+use sterna_write::{Region, Writer};
+
+/// A region's replication, running until its scope stops.
+pub struct Replication {
+    region: Arc<Region>,
+    source: Arc<Source>,
+    peers: Arc<Peers>,
+    metrics: Metrics,
+    started: Instant,
+}
+
+pub struct Options<'a> {
+    pub writer: Arc<Writer>,
+    /// The same one that answers the peers.
+    pub source: Arc<Source>,
+    pub stream: Arc<dyn Stream>,
+    pub repair: Arc<dyn Repair>,
+    pub scope: &'a Scope,
+    pub registry: Option<&'a prometheus::Registry>,
+}
+
+impl Replication {
+    /// Starts relay, resolver, recovery and reactor. The region's gate opens when the recovery is done and every peer was heard of once.
+    pub fn start(options: Options<'_>) -> Arc<Self> {
+        let Options { writer, source, stream, repair, scope, registry } = options;
+        let metrics = Metrics::new(registry);
+        let region = Arc::clone(writer.region());
+        let peers = Arc::new(Peers::new(region.env.clone(), Arc::clone(&region.membership), region.me));
+        let gate = Arc::new(Gatekeeper::new(Arc::clone(&region), Arc::clone(&peers)));
+        let rewinds = Arc::new(Rewinds::default());
+
+        let relay =
+            Relay { writer: Arc::clone(&writer), stream: Arc::clone(&stream), source: Arc::clone(&source), metrics: metrics.clone() };
+        let resolver = Resolver {
+            writer: Arc::clone(&writer),
+            stream,
+            repair: Arc::clone(&repair),
+            source: Arc::clone(&source),
+            peers: Arc::clone(&peers),
+            metrics: metrics.clone(),
+        };
+        let recovery = Recovery {
+            writer: Arc::clone(&writer),
+            repair,
+            source: Arc::clone(&source),
+            gate: Arc::clone(&gate),
+            rewinds: Arc::clone(&rewinds),
+            metrics: metrics.clone(),
+        };
+        let reactor = Reactor { writer, gate: Arc::clone(&gate), rewinds, metrics: metrics.clone() };
+        let started = region.env.now();
+        let replication = Arc::new(Self { region: Arc::clone(&region), source, peers, metrics, started });
+
+        scope.spawn_until_stop(async move { gate.run().await });
+        scope.spawn_until_stop(recovery.run());
+        Arc::new(reactor).start(scope);
+        if !region.alone() {
+            scope.spawn_until_stop(Arc::new(relay).run());
+            Arc::new(resolver).start(scope);
+            scope.spawn_until_stop(Arc::clone(&replication).keep_gauges());
+        }
+        replication
+    }
+
+    pub fn status(&self) -> Status {
+        let origin = |origin| status::of(&self.region, &self.peers, &self.source, self.started, origin);
+        Status {
+            origins: self.peers.regions().map(origin).collect(),
+            reactions_pending: self.metrics.reactions_pending.get().max(0) as u64,
+        }
+    }
+
+    pub fn peers(&self) -> &Arc<Peers> {
+        &self.peers
+    }
+
+    async fn keep_gauges(self: Arc<Self>) {
+        loop {
+            for origin in self.status().origins {
+                let label = [&*origin.name];
+                self.metrics.lag_seconds.with_label_values(&label).set(origin.lag.as_secs_f64());
+                self.metrics.connected.with_label_values(&label).set(i64::from(origin.connected));
+                if let Some(skew_ms) = origin.clock_skew_ms {
+                    self.metrics.clock_skew_seconds.with_label_values(&label).set(skew_ms as f64 / 1000.0);
+                }
+            }
+            self.region.env.sleep(GAUGES_EVERY).await;
+        }
+    }
+}
