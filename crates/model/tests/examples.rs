@@ -1,5 +1,7 @@
 //! The models in `examples/` load without a diagnostic, and do what they say.
 
+#![expect(clippy::unwrap_used, reason = "a test stops at the first surprise")]
+
 use sterna_crdt::{Action, Clock, Fields, Value};
 use sterna_model::*;
 
