@@ -67,21 +67,38 @@ pub struct Row {
 /// The rows that `updates` make: a pure function of their set, sorted by field, element, loser and winner.
 ///
 /// - A set has a row if a concurrent set beat it and nobody who had seen it set the field beside or before the winner; equal values
-///   are no conflict. Under `max` and `min` only who set a better value counts as having decided.
+///   are no conflict. Under `max` and `min` only who set a better value counts as having decided. Whoever decided did so even if
+///   a winning delete took the decision away; so rows are final as soon as the two steps of closing are settled.
 /// - A removal has a row for each concurrent contribution that it didn't remove, so has a delete; an update that a winning
 ///   delete took away has one.
 ///
-/// The rows of a loser are exact if `updates` hold everything that is concurrent with the loser and everything that had seen
-/// it and not all of these. A tail holds that for the updates in it if a closed update stays, as a witness, until no unclosed
-/// one is concurrent with it. Rows of closed losers are final: keep what was found, whatever a smaller tail would say.
+/// The rows of a loser are exact if `updates` hold what is concurrent with it and what had seen it, and the winning deletes concurrent
+/// with these. For the unclosed losers of a tail that is the tail and its [`witnesses`]. The rows of a closed loser are final:
+/// keep what was found, whatever a smaller tail would say.
 pub fn rows(updates: &[&Update], schema: &dyn Schema) -> Vec<Row> {
     let mut sorted = updates.to_vec();
     sorted.sort_unstable_by_key(|update| update.dot);
     sorted.dedup_by_key(|update| update.dot);
     let mut rows = Vec::new();
     let live = deletes::rows(&sorted, &mut rows);
-    cells::rows(&live, schema, &mut rows);
+    cells::rows(&sorted, &live, schema, &mut rows);
     rows.sort_unstable();
     rows.dedup_by(|a, b| (&a.field, &a.element, a.loser, a.winner) == (&b.field, &b.element, b.loser, b.winner));
     rows
+}
+
+/// Those of `closed` that still count for the `tail`, which is what isn't closed: the updates concurrent with it, and the winning
+/// deletes concurrent with such a one, since they say that it has no effect. The others can be forgotten, and
+/// [closed](crate::Fields::close) in a state that `tail` is folded onto.
+///
+/// Whoever keeps these, and puts updates among them in the order of causes, needs only closed updates that were kept before
+/// and those that were closed just now.
+pub fn witnesses<'a>(closed: &[&'a Update], tail: &[&Update]) -> Vec<&'a Update> {
+    let tail = deletes::track(tail);
+    let (near, far): (Vec<_>, Vec<_>) = closed.iter().copied().partition(|update| tail.is_beside(update));
+    let track = deletes::track(&near);
+    let overruling = far.into_iter().filter(|update| deletes::deletes(update, true) && track.is_beside(update));
+    let mut kept: Vec<_> = overruling.collect();
+    kept.extend(near);
+    kept
 }

@@ -29,6 +29,7 @@ impl Held {
     }
 
     fn observed_by(&self, seen: &VersionVector) -> bool {
+        debug_assert!(self.open || seen.contains(self.dot), "an update was closed too early");
         !self.open || seen.contains(self.dot)
     }
 }

@@ -25,41 +25,40 @@ struct Cells<'a> {
 }
 
 /// Adds the rows of `updates`, which are in order of their dots.
-pub(super) fn rows(updates: &[&Update], schema: &dyn Schema, rows: &mut Vec<Row>) {
+pub(super) fn rows(updates: &[&Update], live: &[bool], schema: &dyn Schema, rows: &mut Vec<Row>) {
     let added: Vec<Vec<Cow<'_, Value>>> = updates.iter().map(|update| update.ops.iter().map(contributed).collect()).collect();
     let mut cells = Cells::default();
-    for (update, values) in updates.iter().zip(&added) {
+    for ((update, live), values) in updates.iter().zip(live).zip(&added) {
         for (op, value) in update.ops.iter().zip(values) {
             if let Some(kind) = schema.kind(&op.field).filter(|_| !op.action.is_delete()) {
-                cells.add(update, op, value, kind);
+                let by = if let Action::Set { by, .. } = &op.action { by.as_ref() } else { None };
+                cells.add(Act { update, value, by, live: *live }, op, kind);
             }
         }
     }
     for (place, (policy, rule, track)) in &cells.registers {
         let lattice = policy.is_lattice() && *rule != Rule::TrueWins;
-        for loser in track.iter() {
+        for loser in track.live() {
             let winner = track.beaten_by(loser, policy, lattice).filter(|winner| winner.value != loser.value);
             rows.extend(winner.map(|winner| row(place, loser.update, Some(loser.value), winner, *rule)));
         }
     }
     for (place, meeting) in cells.elements.iter().chain(&cells.entries) {
         for removal in &meeting.removals {
-            let kept = meeting.contributions.concurrent(removal).flatten();
+            let kept = meeting.contributions.concurrent(removal).flatten().filter(|act| act.live);
             rows.extend(kept.map(|winner| row(place, removal, None, winner, Rule::AddWins)));
         }
     }
 }
 
 impl<'a> Cells<'a> {
-    fn add(&mut self, update: &'a Update, op: &'a Op, value: &'a Value, kind: &FieldKind) {
+    fn add(&mut self, act: Act<'a>, op: &'a Op, kind: &FieldKind) {
         let place = (&op.field, op.key.as_ref(), None);
-        let by = if let Action::Set { by, .. } = &op.action { by.as_ref() } else { None };
-        let act = Act { update, value, by };
         let leaf = match kind {
             FieldKind::Map(inner) => {
                 let entry = self.entries.entry(place).or_default();
                 if op.action == Action::RemoveKey {
-                    entry.removals.push(update);
+                    entry.removals.extend(act.live.then_some(act.update));
                 } else if !kind.withdraws(&op.action) {
                     entry.contributions.push(act, |_, _| Ordering::Less);
                 }
@@ -75,7 +74,7 @@ impl<'a> Cells<'a> {
                 meeting.contributions.push(act, |_, _| Ordering::Less);
             }
             (FieldKind::Set, Action::Remove(element)) => {
-                self.elements.entry((place.0, place.1, Some(element))).or_default().removals.push(update);
+                self.elements.entry((place.0, place.1, Some(element))).or_default().removals.extend(act.live.then_some(act.update));
             }
             _ => {}
         }

@@ -5,30 +5,40 @@ use super::{Row, Rule};
 use crate::{Action, Name, Update, Value};
 use std::cmp::Ordering;
 
-/// Adds the rows of deletes and returns the updates that no winning delete took away. `updates` are in order of their dots.
-pub(super) fn rows<'a>(updates: &[&'a Update], rows: &mut Vec<Row>) -> Vec<&'a Update> {
-    let winning = track(updates.iter().copied().filter(|update| deletes(update, true)));
-    let (live, overruled): (Vec<_>, Vec<_>) = updates.iter().copied().partition(|update| winning.concurrent(update).all(<[_]>::is_empty));
+/// Adds the rows of deletes and tells of each update whether it is live: no winning delete took it away. `updates` are in order of
+/// their dots.
+pub(super) fn rows(updates: &[&Update], rows: &mut Vec<Row>) -> Vec<bool> {
+    let winning = select(updates, |update| deletes(update, true));
+    let (overruled, live): (Vec<_>, Vec<_>) = updates.iter().copied().partition(|update| winning.is_beside(update));
     for loser in overruled.into_iter().filter(|update| is_more_than_delete(update)) {
         let rivals = winning.concurrent(loser).filter_map(|run| run.last());
         let winner = rivals.max_by_key(|act| act.update.order).map(|act| act.update);
         rows.extend(winner.map(|winner| row(loser, winner, Rule::DeleteWins)));
     }
-    let reviving = track(live.iter().copied().filter(|update| is_more_than_delete(update)));
+    let reviving = select(&live, is_more_than_delete);
     for delete in live.iter().filter(|update| deletes(update, false)) {
         let revived = reviving.concurrent(delete).flatten();
         rows.extend(revived.map(|winner| row(delete, winner.update, Rule::Delete)));
     }
-    live
+    updates.iter().map(|update| !winning.is_beside(update)).collect()
 }
 
-fn track<'a>(updates: impl Iterator<Item = &'a Update>) -> Track<'a> {
+/// Whole updates, in any order.
+pub(super) fn track<'a>(updates: &[&'a Update]) -> Track<'a> {
+    let mut sorted = updates.to_vec();
+    sorted.sort_unstable_by_key(|update| update.dot);
+    select(&sorted, |_| true)
+}
+
+fn select<'a>(updates: &[&'a Update], wanted: impl Fn(&Update) -> bool) -> Track<'a> {
     let mut track = Track::default();
-    updates.for_each(|update| track.push(Act { update, value: &Value::Null, by: None }, |_, _| Ordering::Equal));
+    for update in updates.iter().filter(|update| wanted(update)) {
+        track.push(Act { update, value: &Value::Null, by: None, live: true }, |_, _| Ordering::Equal);
+    }
     track
 }
 
-fn deletes(update: &Update, wins: bool) -> bool {
+pub(super) fn deletes(update: &Update, wins: bool) -> bool {
     update.ops.iter().any(|op| op.action == Action::Delete { wins })
 }
 

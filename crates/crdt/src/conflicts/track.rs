@@ -12,6 +12,8 @@ pub(super) struct Act<'a> {
     /// What was set, added or inserted.
     pub value: &'a Value,
     pub by: Option<&'a Value>,
+    /// No winning delete took its update away.
+    pub live: bool,
 }
 
 impl<'a> Act<'a> {
@@ -40,8 +42,8 @@ impl<'a> Track<'a> {
         }
     }
 
-    pub fn iter(&self) -> impl Iterator<Item = &Act<'a>> {
-        self.0.iter().flat_map(|(_, acts)| acts)
+    pub fn live(&self) -> impl Iterator<Item = &Act<'a>> {
+        self.0.iter().flat_map(|(_, acts)| acts).filter(|act| act.live)
     }
 
     /// For each other incarnation the run of acts concurrent with `update`.
@@ -53,7 +55,12 @@ impl<'a> Track<'a> {
         })
     }
 
-    /// What beat `loser`: the best of the concurrent acts, among those beside or before which nobody who had seen `loser` acted.
+    /// Something is concurrent with `update`.
+    pub fn is_beside(&self, update: &Update) -> bool {
+        self.concurrent(update).any(|run| !run.is_empty())
+    }
+
+    /// What beat `loser`: the best of the live concurrent acts, among those beside or before which nobody who had seen `loser` acted.
     /// Under a lattice only who beat it counts as having decided.
     pub fn beaten_by(&self, loser: &Act<'a>, policy: &Policy, lattice: bool) -> Option<&Act<'a>> {
         let compare = |a: &Act<'a>, b: &Act<'a>| policy.compare(&a.candidate(), &b.candidate());
@@ -67,9 +74,10 @@ impl<'a> Track<'a> {
             .collect();
         let rivals = self.concurrent(loser.update).filter_map(|run| {
             let undecided = run.partition_point(|act| decided.iter().all(|d| d.seen.contains(act.update.dot)));
+            let mut rivals = run[..undecided].iter().filter(|act| act.live);
             match policy {
-                Policy::Latest | Policy::Keep => run[..undecided].last(),
-                _ => run[..undecided].iter().max_by(|a, b| compare(a, b)),
+                Policy::Latest | Policy::Keep => rivals.next_back(),
+                _ => rivals.max_by(|a, b| compare(a, b)),
             }
         });
         rivals.max_by(|a, b| compare(a, b)).filter(|winner| compare(winner, loser).is_gt())

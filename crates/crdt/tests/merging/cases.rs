@@ -153,3 +153,27 @@ fn closing_too_early_is_what_the_contract_forbids() {
     early.apply(&removal, &schema(), true).unwrap();
     assert_ne!(value(&early, "set"), value(&merged(&[&first, &removal]), "set"));
 }
+
+#[test]
+fn a_long_partition_grows_only_counters() {
+    let of = |ops: fn(u64) -> Op| {
+        let mut fields = Fields::default();
+        let mut last: Option<Update> = None;
+        for n in 1..=1000 {
+            let next = update(0, n, n, &last.iter().collect::<Vec<_>>(), vec![ops(n)]);
+            fields.apply(&next, &schema(), true).unwrap();
+            last = Some(next);
+        }
+        fields.encode().len()
+    };
+    let flat: [fn(u64) -> Op; 4] = [
+        |n| op("latest", None, set(n as i64)),
+        |n| op("max", None, set(n as i64)),
+        |_| op("set", None, Action::Insert(Value::Int(1))),
+        |_| op("flag", None, Action::Set { value: Value::Bool(true), by: None }),
+    ];
+    for ops in flat {
+        assert!(of(ops) < 64);
+    }
+    assert!(of(|_| op("count", None, Action::Add(1))) < 5_000);
+}

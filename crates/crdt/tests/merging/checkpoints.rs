@@ -6,7 +6,7 @@ use crate::replica::{Replica, visible};
 use proptest::prelude::*;
 use proptest::sample::Index;
 use std::collections::BTreeSet;
-use sterna_crdt::conflicts::rows;
+use sterna_crdt::conflicts::{rows, witnesses};
 use sterna_crdt::{Fields, Update};
 
 #[derive(Default)]
@@ -14,7 +14,7 @@ struct Checkpoint<'a> {
     /// The fold of the updates that left the tail.
     fields: Fields,
     tail: Vec<&'a Update>,
-    /// Closed, and concurrent with something in the tail.
+    /// Closed, and still of account to the tail.
     witnesses: Vec<&'a Update>,
 }
 
@@ -29,9 +29,10 @@ impl<'a> Checkpoint<'a> {
             self.fields.apply(update, &replica.schema, true).unwrap();
             self.witnesses.push(update);
         }
-        let (kept, done): (Vec<_>, Vec<_>) = self.witnesses.iter().copied().partition(|e| self.tail.iter().any(|f| f.concurrent(e)));
+        let kept = witnesses(&self.witnesses, &self.tail);
+        let is_kept = |update: &Update| kept.iter().any(|k| k.dot == update.dot);
+        self.witnesses.iter().filter(|update| !is_kept(update)).for_each(|update| self.fields.close(update, &replica.schema));
         self.witnesses = kept;
-        done.iter().for_each(|update| self.fields.close(update, &replica.schema));
     }
 
     fn fold_again(&self, replica: &Replica<'a>) -> Fields {

@@ -176,8 +176,8 @@ pub fn fold(all: &[&Update], schema: &[(&'static str, FieldKind)]) -> Visible {
     out
 }
 
-pub fn ledger(all: &[&Update], schema: &[(&'static str, FieldKind)]) -> BTreeSet<Row> {
-    let live: Vec<&Update> = all.iter().copied().filter(|u| !overruled(u, all)).collect();
+pub fn ledger<'a>(all: &[&'a Update], schema: &[(&'static str, FieldKind)]) -> BTreeSet<Row> {
+    let live: Vec<&'a Update> = all.iter().copied().filter(|u| !overruled(u, all)).collect();
     let mut rows = BTreeSet::new();
     let mut whole = |loser: &Update, winner: &Update, rule| {
         rows.insert(Row { field: Name::from(""), element: None, loser: loser.dot, winner: Some(winner.dot), rule, lost: None, won: None })
@@ -195,12 +195,12 @@ pub fn ledger(all: &[&Update], schema: &[(&'static str, FieldKind)]) -> BTreeSet
         let inner = if let FieldKind::Map(inner) = kind { inner } else { kind };
         let places: BTreeSet<_> = live.iter().flat_map(|u| &u.ops).filter(|op| *op.field == **name).map(|op| &op.key).collect();
         for key in places {
-            let here: Vec<(&Update, &Op)> = live
-                .iter()
-                .flat_map(|u| u.ops.iter().map(move |op| (*u, op)))
-                .filter(|(_, op)| *op.field == **name && op.key == *key)
-                .collect();
-            set_rows(name, key, inner, &here, &mut rows);
+            let here = |updates: &[&'a Update]| -> Vec<(&'a Update, &'a Op)> {
+                let ops = updates.iter().flat_map(|u| u.ops.iter().map(move |op| (*u, op)));
+                ops.filter(|(_, op)| *op.field == **name && op.key == *key).collect()
+            };
+            let (all, here) = (here(all), here(&live));
+            set_rows(name, key, inner, &all, &here, &mut rows);
             removal_rows(name, key, inner, &here, &mut rows);
         }
     }
@@ -213,17 +213,19 @@ fn one_per_pair(rows: BTreeSet<Row>) -> BTreeSet<Row> {
     rows.into_iter().filter(|row| pairs.insert((row.field.clone(), row.element.clone(), row.loser, row.winner))).collect()
 }
 
-fn set_rows(name: &str, key: &Option<Value>, kind: &FieldKind, here: &[(&Update, &Op)], rows: &mut BTreeSet<Row>) {
+type Done<'a> = [(&'a Update, &'a Op)];
+
+/// `all` may have decided, only `live` ones win and lose.
+fn set_rows(name: &str, key: &Option<Value>, kind: &FieldKind, all: &Done, live: &Done, rows: &mut BTreeSet<Row>) {
     let (policy, rule, lattice) = match kind {
         FieldKind::Register(policy) => (policy.clone(), rule_of(policy), matches!(policy, Policy::Max | Policy::Min)),
         FieldKind::Flag => (Policy::Max, Rule::TrueWins, false),
         _ => return,
     };
-    let sets = here.iter().copied().filter(|(_, op)| matches!(op.action, Action::Set { .. })).collect();
-    let sets = one_each(&policy, sets);
+    let (all, sets) = (sets_of(&policy, all), sets_of(&policy, live));
     let best = |(u, op): &(&Update, &Op)| rank(&policy, u, op);
     for e in &sets {
-        let decided = |w: &Update| sets.iter().any(|d| e.0.before(d.0) && !w.before(d.0) && (!lattice || best(d) > best(e)));
+        let decided = |w: &Update| all.iter().any(|d| e.0.before(d.0) && !w.before(d.0) && (!lattice || best(d) > best(e)));
         let beat = sets.iter().filter(|w| e.0.concurrent(w.0) && best(w) > best(e) && !decided(w.0)).max_by_key(|w| best(w));
         if let Some(w) = beat.filter(|w| set_of(w.1).0 != set_of(e.1).0) {
             rows.insert(Row {
@@ -237,6 +239,10 @@ fn set_rows(name: &str, key: &Option<Value>, kind: &FieldKind, here: &[(&Update,
             });
         }
     }
+}
+
+fn sets_of<'a>(policy: &Policy, done: &Done<'a>) -> Vec<(&'a Update, &'a Op)> {
+    one_each(policy, done.iter().copied().filter(|(_, op)| matches!(op.action, Action::Set { .. })).collect())
 }
 
 fn rule_of(policy: &Policy) -> Rule {
