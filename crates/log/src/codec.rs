@@ -1,5 +1,6 @@
 //! The envelope of everything written down: a format byte, a CRC-32C of what follows, and a protobuf message.
 
+use crate::wire::Writer;
 use bytes::Bytes;
 use prost::Message;
 
@@ -27,6 +28,22 @@ pub(crate) fn seal(format: u8, message: &impl Message) -> Vec<u8> {
     let mut out = Vec::with_capacity(HEADER_BYTES + message.encoded_len());
     out.extend_from_slice(&[format, 0, 0, 0, 0]);
     message.encode(&mut out).expect("a Vec grows");
+    sum(out)
+}
+
+/// As [`seal`], of what `write` writes.
+pub(crate) fn seal_with(format: u8, write: impl FnOnce(&mut Writer)) -> Vec<u8> {
+    let mut out = Vec::with_capacity(BYTES_USUAL);
+    out.extend_from_slice(&[format, 0, 0, 0, 0]);
+    let mut writer = Writer(out);
+    write(&mut writer);
+    sum(writer.0)
+}
+
+/// Enough for one event as most are.
+const BYTES_USUAL: usize = 1024;
+
+fn sum(mut out: Vec<u8>) -> Vec<u8> {
     let sum = crc32c::crc32c(&out[HEADER_BYTES..]);
     out[1..HEADER_BYTES].copy_from_slice(&sum.to_be_bytes());
     out
@@ -43,7 +60,8 @@ pub(crate) fn open_shared<M: Message + Default>(format: u8, bytes: &Bytes) -> Re
     M::decode(bytes.slice(HEADER_BYTES..)).map_err(|e| DecodeError::Wire(e.to_string()))
 }
 
-fn check(format: u8, bytes: &[u8]) -> Result<&[u8], DecodeError> {
+/// What follows the header, if that is in order.
+pub(crate) fn check(format: u8, bytes: &[u8]) -> Result<&[u8], DecodeError> {
     let (header, body) = bytes.split_first_chunk::<HEADER_BYTES>().ok_or(DecodeError::Short)?;
     if header[0] != format {
         return Err(DecodeError::Format { found: header[0], expected: format });

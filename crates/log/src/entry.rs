@@ -3,8 +3,7 @@
 use crate::codec::{self, DecodeError, ENTRY};
 use crate::event::Event;
 use crate::progress::Applied;
-use crate::wire::{EventWire, PlaceWire, applied_from_wire, applied_to_wire};
-use prost::Message;
+use crate::wire::{Fields, read_event, read_place, write_applied, write_event};
 
 /// The events of one commit, and what the region had applied of the other regions' logs of this shard. A resolver merges an
 /// entry only when it has applied that much too. The event at `i` has the entry's position with `index = i`.
@@ -14,23 +13,30 @@ pub struct Entry {
     pub applied: Applied,
 }
 
-#[derive(Message)]
-struct EntryWire {
-    #[prost(message, repeated, tag = "1")]
-    events: Vec<EventWire>,
-    #[prost(message, repeated, tag = "2")]
-    applied: Vec<PlaceWire>,
-}
-
 impl Entry {
     pub fn encode(&self) -> Vec<u8> {
-        let events = self.events.iter().map(EventWire::from).collect();
-        codec::seal(ENTRY, &EntryWire { events, applied: applied_to_wire(&self.applied) })
+        codec::seal_with(ENTRY, |to| {
+            self.events.iter().for_each(|event| write_event(to, EVENTS, event));
+            write_applied(to, APPLIED, &self.applied);
+        })
     }
 
     pub fn decode(bytes: &[u8]) -> Result<Self, DecodeError> {
-        let wire: EntryWire = codec::open(ENTRY, bytes)?;
-        let events = wire.events.into_iter().map(Event::try_from).collect::<Result<_, _>>()?;
-        Ok(Self { events, applied: applied_from_wire(wire.applied)? })
+        let mut fields = Fields(codec::check(ENTRY, bytes)?);
+        let mut entry = Self::default();
+        while let Some((tag, field)) = fields.next()? {
+            match tag {
+                EVENTS => entry.events.push(read_event(field)?),
+                APPLIED => {
+                    let (origin, position) = read_place(field)?;
+                    entry.applied.raise(origin, position);
+                }
+                _ => {}
+            }
+        }
+        Ok(entry)
     }
 }
+
+const EVENTS: u32 = 1;
+const APPLIED: u32 = 2;

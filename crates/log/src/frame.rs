@@ -1,7 +1,6 @@
 //! What a stream carries.
 
 use crate::codec::{self, DecodeError, FRAME};
-use crate::wire::{PlaceWire, applied_from_wire, applied_to_wire, position};
 use crate::{Applied, LogId, Position, ShardId};
 use bytes::Bytes;
 use prost::Message;
@@ -124,6 +123,32 @@ struct FrameWire {
     membership_hash: u64,
     #[prost(uint64, tag = "11")]
     sent_ms: u64,
+}
+
+#[derive(Message)]
+struct PlaceWire {
+    #[prost(uint32, tag = "1")]
+    origin: u32,
+    #[prost(bytes = "vec", tag = "2")]
+    position: Vec<u8>,
+}
+
+fn applied_to_wire(applied: &Applied) -> Vec<PlaceWire> {
+    let place = |(origin, position): &(RegionId, Position)| PlaceWire { origin: u32::from(origin.0), position: position.to_bytes().to_vec() };
+    applied.0.iter().map(place).collect()
+}
+
+fn applied_from_wire(wire: Vec<PlaceWire>) -> Result<Applied, DecodeError> {
+    let mut applied = Applied::default();
+    for place in wire {
+        let origin = u16::try_from(place.origin).map_err(|_| DecodeError::Malformed("region"))?;
+        applied.raise(RegionId(origin), position(&place.position)?);
+    }
+    Ok(applied)
+}
+
+fn position(bytes: &[u8]) -> Result<Position, DecodeError> {
+    Position::from_bytes(bytes).ok_or(DecodeError::Malformed("position"))
 }
 
 #[derive(Message)]

@@ -40,7 +40,7 @@ impl Applied {
     }
 }
 
-/// A vector of positions over logs. Never goes back: every change raises.
+/// A vector of positions over logs. Never goes back: every change raises. No zeros, no empty shards.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct Progress(BTreeMap<ShardId, Applied>);
 
@@ -53,12 +53,15 @@ impl Progress {
         self.0.get(&shard).cloned().unwrap_or_default()
     }
 
+    /// Raises one component to at least `position`; true if that changed it.
     pub fn raise(&mut self, log: LogId, position: Position) -> bool {
-        self.0.entry(log.shard).or_default().raise(log.origin, position)
+        position != Position::ZERO && self.0.entry(log.shard).or_default().raise(log.origin, position)
     }
 
     pub fn raise_shard(&mut self, shard: ShardId, applied: &Applied) {
-        self.0.entry(shard).or_default().join(applied);
+        if !applied.0.is_empty() {
+            self.0.entry(shard).or_default().join(applied);
+        }
     }
 
     pub fn join(&mut self, other: &Self) {

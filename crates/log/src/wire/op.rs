@@ -1,0 +1,81 @@
+//! `Op`.
+
+use super::names::shared;
+use super::protobuf::{Field, Fields, Writer};
+use super::value::{read_value, write_value};
+use crate::codec::DecodeError;
+use sterna_crdt::{Action, Op, RegionId, Value};
+
+pub(super) fn write_op(to: &mut Writer, tag: u32, op: &Op) {
+    to.message(tag, |to| {
+        to.bytes(1, op.field.as_bytes());
+        if let Some(key) = &op.key {
+            write_value(to, 2, key);
+        }
+        write_action(to, &op.action);
+    });
+}
+
+fn write_action(to: &mut Writer, action: &Action) {
+    match action {
+        Action::Set { value, by } => to.message(3, |to| {
+            write_value(to, 1, value);
+            if let Some(by) = by {
+                write_value(to, 2, by);
+            }
+        }),
+        Action::Add(amount) => to.some_sint(4, *amount),
+        Action::Insert(value) => write_value(to, 5, value),
+        Action::Remove(value) => write_value(to, 6, value),
+        Action::RemoveKey => to.some_uint(7, 1),
+        Action::Delete { wins } => to.some_uint(8, u64::from(*wins)),
+        Action::Give { amount, to: receiver } => to.message(9, |to| {
+            to.sint(1, *amount);
+            to.uint(2, u64::from(receiver.0));
+        }),
+    }
+}
+
+pub(super) fn read_op(field: Field) -> Result<Op, DecodeError> {
+    let mut fields = field.fields()?;
+    let (mut name, mut key, mut action) = ("", None, None);
+    while let Some((tag, field)) = fields.next()? {
+        match tag {
+            1 => name = field.text()?,
+            2 => key = Some(read_value(field)?),
+            3 => action = Some(set(field.fields()?)?),
+            4 => action = Some(Action::Add(field.sint()?)),
+            5 => action = Some(Action::Insert(read_value(field)?)),
+            6 => action = Some(Action::Remove(read_value(field)?)),
+            7 => action = Some(Action::RemoveKey),
+            8 => action = Some(Action::Delete { wins: field.bool()? }),
+            9 => action = Some(give(field.fields()?)?),
+            _ => {}
+        }
+    }
+    Ok(Op { field: shared(name), key, action: action.ok_or(DecodeError::Malformed("operation"))? })
+}
+
+fn set(mut fields: Fields) -> Result<Action, DecodeError> {
+    let (mut value, mut by) = (Value::Null, None);
+    while let Some((tag, field)) = fields.next()? {
+        match tag {
+            1 => value = read_value(field)?,
+            2 => by = Some(read_value(field)?),
+            _ => {}
+        }
+    }
+    Ok(Action::Set { value, by })
+}
+
+fn give(mut fields: Fields) -> Result<Action, DecodeError> {
+    let (mut amount, mut to) = (0, RegionId(0));
+    while let Some((tag, field)) = fields.next()? {
+        match tag {
+            1 => amount = field.sint()?,
+            2 => to = RegionId(field.u16()?),
+            _ => {}
+        }
+    }
+    Ok(Action::Give { amount, to })
+}
