@@ -42,3 +42,10 @@ pub const RECOVER_PAUSE: Duration = Duration::from_millis(200);
 pub const MERGE_PAUSE: Duration = Duration::from_millis(500);
 /// Entries read at once to be merged, in bytes.
 pub const MERGE_READ_BYTES: usize = 256_000;
+/// Aggregates with a tail that one shard remembers to close in quiet times.
+pub const SWEEP_AGGREGATES_MAX: usize = 10_000;
+/// Of these, how many are looked at in one batch.
+pub const SWEEP_BATCH_MAX: usize = 256;
+/// How long a shard is quiet before it closes tails; doubled while nothing can be closed.
+pub const SWEEP_PAUSE_FIRST: Duration = Duration::from_millis(500);
+pub const SWEEP_PAUSE_MAX: Duration = Duration::from_secs(30);

@@ -82,7 +82,12 @@ impl Aggregate {
         !closing.is_empty()
     }
 
-    /// Drops the closed events that no open one is concurrent with.
+    /// Whether [`Aggregate::close`] would close something.
+    pub(crate) fn can_close(&self, settled: &dyn Fn(Incarnation) -> Position) -> bool {
+        !tail::closing(&self.tail, settled).is_empty()
+    }
+
+    /// Drops the closed events that no open one needs.
     pub(crate) fn trim(&mut self) {
         tail::trim(&mut self.tail);
         self.contested &= !self.tail.is_empty();

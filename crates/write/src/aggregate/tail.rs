@@ -47,13 +47,11 @@ pub(super) fn closing(tail: &[Open], settled: &dyn Fn(Incarnation) -> Position) 
     (0..tail.len()).filter(|&at| !tail[at].closed && closed(at)).collect()
 }
 
+/// Keeps, of the closed events, those that the ledger's rows of the others still depend on.
 pub(super) fn trim(tail: &mut Vec<Open>) {
-    if tail.iter().all(|open| open.closed) {
-        tail.clear();
-        return;
-    }
-    let unclosed: Vec<Arc<Update>> = tail.iter().filter(|open| !open.closed).map(|open| Arc::clone(&open.update)).collect();
-    tail.retain(|open| !open.closed || unclosed.iter().any(|u| u.concurrent(&open.update)));
+    let updates = |closed: bool| tail.iter().filter(|open| open.closed == closed).map(|open| &*open.update).collect::<Vec<_>>();
+    let witnesses: Vec<Dot> = sterna_crdt::conflicts::witnesses(&updates(true), &updates(false)).iter().map(|update| update.dot).collect();
+    tail.retain(|open| !open.closed || witnesses.contains(&open.update.dot));
 }
 
 mod position {

@@ -54,6 +54,9 @@ impl Shard {
     fn committed(&mut self, mut batch: Batch, committed: Committed) {
         self.append(&mut batch, committed);
         for (id, working) in batch.touched.drain() {
+            if working.aggregate.open() > 0 {
+                self.sweep.add(&id);
+            }
             if !working.aggregate.seen.is_empty() {
                 self.states.put(self.id, id, working.aggregate);
             }

@@ -10,6 +10,7 @@ mod finish;
 mod job;
 mod merge;
 mod prepare;
+mod sweep;
 mod working;
 
 pub(crate) use job::{Job, MergeInput, MergeJob};
@@ -18,6 +19,7 @@ pub(crate) use merge::Standing;
 use crate::limits::{BATCH_COMMANDS_MAX, BATCHES_IN_FLIGHT_MAX, QUEUED_COMMANDS_MAX};
 use crate::{LogEntry, Logs, Metrics, Region, States};
 use merge::Seal;
+use sweep::Sweep;
 use sterna_crdt::RegionId;
 use tokio::sync::oneshot;
 use batch::{Batch, Prepared};
@@ -53,6 +55,7 @@ pub(crate) struct Shard {
     under_way: FuturesOrdered<Boxed<'static, (Batch, Result<Committed, CommitError>)>>,
     merge_under_way: bool,
     failed: bool,
+    sweep: Sweep,
 }
 
 impl Shard {
@@ -82,6 +85,7 @@ impl Shard {
             under_way: FuturesOrdered::new(),
             merge_under_way: false,
             failed: false,
+            sweep: Sweep::new(),
         }
     }
 
@@ -134,11 +138,14 @@ impl Shard {
         if idle && !jobs_open && !merges_open && self.queue.is_empty() && self.merging.is_empty() {
             return false;
         }
+        let env = self.region.env.clone();
+        let pause = self.sweep.pause(env.now()).filter(|_| idle && jobs_open);
         tokio::select! {
             biased;
             Some((batch, result)) = self.under_way.next(), if !idle => { self.finish(batch, result).await; }
             job = self.commands.recv(), if jobs_open && !full && (idle || self.queue.len() < BATCH_COMMANDS_MAX * 2) => { self.queue.extend(job); }
             input = self.merges.recv(), if merges_open && self.merging.len() < 4 => { input.into_iter().for_each(|input| self.accept(input)); }
+            () = env.sleep(pause.unwrap_or_default()), if pause.is_some() => self.sweep.wake(),
             else => {}
         }
         true

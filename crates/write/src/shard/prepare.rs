@@ -22,7 +22,7 @@ type Entries = Vec<(LogId, LogEntry)>;
 
 impl Shard {
     pub(super) async fn prepare(&mut self) -> Prepared {
-        if !self.may_merge() && self.queue.is_empty() {
+        if !self.may_merge() && self.queue.is_empty() && !self.sweep.due {
             return Prepared::Nothing;
         }
         self.try_prepare().await.unwrap_or_else(|error| {
@@ -47,10 +47,11 @@ impl Shard {
             };
         }
         let jobs = self.choose();
-        if entries.is_empty() && jobs.is_empty() && batch.copied.is_empty() {
+        let swept = self.sweepable();
+        if entries.is_empty() && jobs.is_empty() && batch.copied.is_empty() && swept.is_empty() {
             return Ok(Prepared::Nothing);
         }
-        if let Err(error) = self.load(&*snapshot, &entries, &jobs, &mut batch).await {
+        if let Err(error) = self.load(&*snapshot, &entries, (&jobs, &swept), &mut batch).await {
             self.queue.extend(jobs);
             self.merging.extend(std::mem::take(&mut batch.frames));
             return Err(error);
@@ -67,6 +68,7 @@ impl Shard {
             }
         }
         late.into_iter().rev().for_each(|job| self.queue.push_front(job));
+        self.sweep(swept, &mut batch);
         self.write(&mut batch);
         if batch.transaction.writes.is_empty() {
             batch.answers.drain(..).for_each(|(job, accepted, _)| self.answer(job, accepted));
@@ -101,10 +103,10 @@ impl Shard {
     }
 
     /// Reads every aggregate and every idempotency record that the batch may look at.
-    async fn load(&mut self, snapshot: &dyn Snapshot, entries: &Entries, jobs: &[Job], batch: &mut Batch) -> Result<(), ReadError> {
+    async fn load(&mut self, snapshot: &dyn Snapshot, entries: &Entries, (jobs, swept): (&[Job], &[AggregateId]), batch: &mut Batch) -> Result<(), ReadError> {
         let model = self.region.model();
         let merged = || entries.iter().filter_map(|(_, entry)| entry.entry().ok()).flat_map(|entry| &entry.events);
-        let wanted = merged().map(id_of).chain(jobs.iter().map(|job| job.command.aggregate.clone()));
+        let wanted = merged().map(id_of).chain(jobs.iter().map(|job| job.command.aggregate.clone())).chain(swept.iter().cloned());
         let mut ids: Vec<AggregateId> = wanted.collect();
         ids.sort_unstable();
         ids.dedup();

@@ -10,7 +10,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use sterna_crdt::conflicts::Row;
 use sterna_crdt::{Dot, Incarnation, Name, Schema};
-use sterna_log::{AggregateId, LogId, ShardId};
+use sterna_log::{AggregateId, LogId, Position, ShardId};
 use sterna_store::Transaction;
 
 pub(crate) struct Working {
@@ -63,11 +63,7 @@ impl Working {
         if !self.changed {
             return;
         }
-        let board = &region.board;
-        let settled = |incarnation: Incarnation| {
-            let log = LogId { origin: incarnation.region(), shard };
-            board.applied_by_all(log, region.me, region.membership.regions())
-        };
+        let settled = |incarnation: Incarnation| settled(region, shard, incarnation);
         let aggregate = Arc::make_mut(&mut self.aggregate);
         if !aggregate.tail.is_empty() {
             aggregate.close(schema, &settled);
@@ -88,6 +84,12 @@ impl Working {
             }
         }
     }
+}
+
+/// Up to where every member has applied the log of an incarnation's region.
+pub(super) fn settled(region: &Region, shard: ShardId, incarnation: Incarnation) -> Position {
+    let log = LogId { origin: incarnation.region(), shard };
+    region.board.applied_by_all(log, region.me, region.membership.regions())
 }
 
 /// Writes the difference. Rows whose loser was closed before are final, and stay whatever the tail says now.

@@ -102,6 +102,12 @@ impl TestRegion {
         serde_json::from_str(&json).expect("a document is JSON")
     }
 
+    /// The length of an aggregate's tail.
+    pub async fn open(&self, id: &str) -> usize {
+        let found = self.writer.states().get_many(&[cart(id)]).await.expect("the store can be read");
+        found[0].as_ref().map_or(0, |aggregate| aggregate.open())
+    }
+
     pub async fn ledger(&self) -> Vec<serde_json::Value> {
         self.writer.conflicts(None, 1_000, None, None).await.expect("the store can be read").rows
     }

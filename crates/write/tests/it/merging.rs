@@ -124,8 +124,25 @@ async fn the_tail_is_empty_once_everybody_has_everything() {
     converge(&three).await;
     three[1].run("c-1", "annotate", r#"{"note":"touch"}"#, None).await.expect("it is valid");
     assert_equal(&three[..1], &["c-1"]).await;
-    let found = three[1].writer.states().get_many(&[crate::cluster::cart("c-1")]).await.expect("it can be read");
-    let aggregate = found[0].clone().expect("it is there");
-    assert_eq!(aggregate.open(), 1, "only the command that was just made is open");
+    assert_eq!(three[1].open("c-1").await, 1, "only the command that was just made is open");
     assert!((0..4).map(ShardId).all(|shard| three[1].writer.region().board.known(shard, three[0].me()).0.len() <= 3));
+}
+
+#[tokio::test]
+async fn quiet_times_close_tails_and_make_rows_final() {
+    let three = regions(&["a", "b", "c"]).await;
+    three[0].run("c-1", "annotate", r#"{"note":"left"}"#, None).await.expect("it is valid");
+    three[1].run("c-1", "annotate", r#"{"note":"right"}"#, None).await.expect("it is valid");
+    three[2].run("c-1", "add_item", r#"{"sku":"tea","quantity":1}"#, None).await.expect("it is valid");
+    converge(&three).await;
+    for region in &three {
+        let quiet = async {
+            while region.ledger().await.iter().any(|row| row["final"] != json!(true)) || region.open("c-1").await > 0 {
+                tokio::task::yield_now().await;
+            }
+        };
+        tokio::time::timeout(std::time::Duration::from_secs(20), quiet).await.expect("nobody touches it, and everybody has it");
+    }
+    assert_equal(&three, &["c-1"]).await;
+    assert_eq!(three[0].ledger().await.len(), 1);
 }
