@@ -1,6 +1,6 @@
 //! Commits a second for 1, 64 and 1024 committers at once, next to what the disk's fdatasync costs.
 //!
-//! `cargo run --release -p sterna-store-embedded --example commit_bench [seconds] [folder]`
+//! `cargo run --release -p sterna-store-embedded --example commit_bench [seconds] [folder] [committers…]`
 
 #![allow(clippy::disallowed_methods, clippy::print_stdout, reason = "a benchmark measures and prints")]
 
@@ -26,6 +26,8 @@ fn main() -> Outcome {
     let seconds = args.next().map_or(Ok(3), |text| text.parse())?;
     let time = Duration::from_secs(seconds);
     let base = args.next().map_or_else(env::temp_dir, PathBuf::from);
+    let committers = args.map(|text| text.parse()).collect::<Result<Vec<usize>, _>>()?;
+    let committers = if committers.is_empty() { vec![1, 64, 1024] } else { committers };
     let folder = tempfile::tempdir_in(base)?;
     let sync = raw_sync(folder.path())?;
     let ideal = 1.0 / sync.as_secs_f64();
@@ -34,7 +36,7 @@ fn main() -> Outcome {
     let runtime = tokio::runtime::Builder::new_multi_thread().build()?;
     for (name, options) in [("sync", Options::write(folder.path().join("write"))), ("relaxed", Options::read(folder.path().join("read")))] {
         let store = Embedded::open(options)?;
-        for committers in [1, 64, 1024] {
+        for &committers in &committers {
             let run = runtime.block_on(run(&store, committers, time));
             println!("{name:>8} {committers:>5} committers: {run}");
         }

@@ -1,6 +1,6 @@
 //! What a store tells Prometheus. Every metric has the label `store`: `write` or `read`.
 
-use prometheus::{Histogram, HistogramOpts, IntCounter, IntCounterVec, IntGauge, Opts, Registry, exponential_buckets};
+use prometheus::{Histogram, HistogramOpts, IntCounter, IntCounterVec, IntGauge, Opts, Registry, core::Collector, exponential_buckets};
 use sterna_store::CommitError;
 
 use crate::Kind;
@@ -14,6 +14,7 @@ pub(crate) struct Metrics {
     pub(crate) sync_seconds: Histogram,
     pub(crate) queue_transactions: IntGauge,
     pub(crate) free_bytes: IntGauge,
+    registry: Option<Registry>,
 }
 
 impl Metrics {
@@ -29,9 +30,10 @@ impl Metrics {
             sync_seconds: histogram("sync_seconds", "Time to write, sync and apply a batch.", exponential_buckets(0.000_05, 2.0, 16)?)?,
             queue_transactions: IntGauge::with_opts(opts("queue_transactions", "Transactions that waited when the last batch was taken."))?,
             free_bytes: IntGauge::with_opts(opts("free_bytes", "Free space on the store's disk."))?,
+            registry: registry.cloned(),
         };
         if let Some(registry) = registry {
-            metrics.register(registry)?;
+            metrics.collectors().into_iter().try_for_each(|collector| registry.register(collector))?;
         }
         Ok(metrics)
     }
@@ -51,13 +53,26 @@ impl Metrics {
         self.refusals.with_label_values(&[reason]).inc();
     }
 
-    fn register(&self, registry: &Registry) -> Result<(), prometheus::Error> {
-        registry.register(Box::new(self.commits.clone()))?;
-        registry.register(Box::new(self.refusals.clone()))?;
-        registry.register(Box::new(self.batch_transactions.clone()))?;
-        registry.register(Box::new(self.batch_keys.clone()))?;
-        registry.register(Box::new(self.sync_seconds.clone()))?;
-        registry.register(Box::new(self.queue_transactions.clone()))?;
-        registry.register(Box::new(self.free_bytes.clone()))
+    /// Makes room for a store that is opened after this one.
+    pub(crate) fn unregister(&self) {
+        for collector in self.collectors() {
+            if let Some(registry) = &self.registry
+                && let Err(error) = registry.unregister(collector)
+            {
+                tracing::debug!(%error, "a metric of the store wasn't registered");
+            }
+        }
+    }
+
+    fn collectors(&self) -> [Box<dyn Collector>; 7] {
+        [
+            Box::new(self.commits.clone()),
+            Box::new(self.refusals.clone()),
+            Box::new(self.batch_transactions.clone()),
+            Box::new(self.batch_keys.clone()),
+            Box::new(self.sync_seconds.clone()),
+            Box::new(self.queue_transactions.clone()),
+            Box::new(self.free_bytes.clone()),
+        ]
     }
 }

@@ -48,7 +48,8 @@ pub struct Options {
     /// Recently written keys kept for conflict checks. An older read version is too old.
     pub window_keys: usize,
     /// Commits are refused as full when less of the disk is free: fjall's flushes and compactions
-    /// need space to go on, and one that fails ends all commits until a restart.
+    /// need space to go on, and one that fails ends all commits until a restart. A compaction may
+    /// need several hundred megabytes on a large store.
     pub reserve_bytes: u64,
     /// fjall's threads for flushes and compactions.
     pub worker_threads: usize,
@@ -66,7 +67,7 @@ impl Options {
             cache_bytes: 64 << 20,
             memtable_bytes: 16 << 20,
             window_keys: 1 << 18,
-            reserve_bytes: 128 << 20,
+            reserve_bytes: 256 << 20,
             worker_threads: 2,
             registry: None,
         }

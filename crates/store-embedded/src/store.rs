@@ -47,7 +47,7 @@ pub(crate) struct Shared {
 }
 
 impl Embedded {
-    /// Opens the store in `options.path`, or creates it.
+    /// Opens the store in `options.path`, or creates it. Blocks while journals are replayed.
     pub fn open(options: Options) -> Result<Arc<Self>, OpenError> {
         let probe = Space::of(options.path.clone());
         Self::open_with(options, probe)
@@ -56,7 +56,6 @@ impl Embedded {
     pub(crate) fn open_with(options: Options, probe: Probe) -> Result<Arc<Self>, OpenError> {
         let folder = Folder::open(&options.path, options.kind)?;
         let identity = Identity::open(folder.path()).map_err(OpenError::io(&options.path))?;
-        let metrics = Metrics::new(options.kind, options.registry.as_ref())?;
         let unusable = |error| OpenError::fjall(&options.path, error);
         if folder.has_data() {
             let unsynced = options.durability != Durability::Sync;
@@ -65,6 +64,7 @@ impl Embedded {
             folder.create_data(|path| open_database(path, &options).map(drop)).map_err(unusable)?;
         }
         let (database, keyspace) = open_database(&folder.data(), &options).map_err(unusable)?;
+        let metrics = Metrics::new(options.kind, options.registry.as_ref())?;
         let (committer, shared) =
             Committer::start(&options, database, keyspace, metrics.clone(), Space::new(probe, options.reserve_bytes)).map_err(unusable)?;
         let thread = thread::Builder::new()
@@ -120,6 +120,7 @@ impl Embedded {
 impl Drop for Embedded {
     fn drop(&mut self) {
         self.close();
+        self.metrics.unregister();
     }
 }
 

@@ -1,7 +1,7 @@
 //! The store: a transactional, ordered key-value contract with the shape of FoundationDB, and the
 //! memory engine that tests and simulations run on.
 //!
-//! What always holds, whatever the engine ([`conformance`] checks it):
+//! What always holds, whatever the engine ([`mod@conformance`] checks it):
 //!
 //! - A [`Snapshot`] is one consistent version of everything, and shows only what is durable.
 //! - A [`Transaction`] is plain data: the version it read at, the ranges it read, and its writes.

@@ -173,4 +173,6 @@ async fn two_stores_share_a_registry() {
     assert!(text.contains(r#"sterna_store_commits_total{store="write"} 1"#));
     assert!(text.contains(r#"sterna_store_refusals_total{reason="conflict",store="write"} 1"#));
     assert!(text.contains(r#"sterna_store_commits_total{store="read"} 0"#));
+    drop(write);
+    drop(with_registry(Options::write(base.path().join("write"))));
 }

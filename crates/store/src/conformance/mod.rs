@@ -1,7 +1,7 @@
 //! What every engine must do, as one suite: [`conformance!`](crate::conformance!) expands to one
 //! test a case, each on a fresh, empty store.
 //!
-//! ```ignore
+//! ```text
 //! async fn open() -> std::sync::Arc<dyn sterna_store::Store> { … }
 //! sterna_store::conformance!(open);
 //! ```
