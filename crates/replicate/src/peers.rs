@@ -62,16 +62,10 @@ impl Peers {
         self.peers.values().all(|peer| peer.lock().models.contains(&model))
     }
 
-    /// A frame came; `direct` if from its origin. The error says why nothing of this peer may be merged.
-    pub(crate) fn hear(&self, frame: &Frame, direct: bool) -> Result<(), String> {
+    /// A frame came, from wherever. The error says why nothing of its origin may be merged.
+    pub(crate) fn hear(&self, frame: &Frame) -> Result<(), String> {
         let Some(peer) = self.peers.get(&frame.log.origin) else { return Err("it is no member".to_owned()) };
         let mut peer = peer.lock();
-        if direct {
-            peer.heard_at = Some(self.env.now());
-            if frame.sent_ms > 0 {
-                peer.clock_skew_ms = Some(self.env.wall_ms() as i64 - frame.sent_ms as i64);
-            }
-        }
         if frame.membership_number == 0 {
             return Ok(());
         }
@@ -102,10 +96,15 @@ impl Peers {
         )
     }
 
-    pub(crate) fn up(&self, region: RegionId, shard: ShardId) {
+    /// A frame came from the origin itself, which is alive.
+    pub(crate) fn up(&self, region: RegionId, frame: &Frame) {
         if let Some(peer) = self.peers.get(&region) {
             let mut peer = peer.lock();
-            if peer.followed.insert(shard) {
+            peer.heard_at = Some(self.env.now());
+            if frame.sent_ms > 0 && frame.is_heartbeat() {
+                peer.clock_skew_ms = Some(self.env.wall_ms() as i64 - frame.sent_ms as i64);
+            }
+            if peer.followed.insert(frame.log.shard) {
                 peer.refused = None;
                 if peer.followed.len() == usize::from(self.membership.shards) {
                     peer.last_error = None;

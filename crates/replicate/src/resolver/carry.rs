@@ -27,7 +27,7 @@ impl LogFollower {
         let before = self.copied();
         let Ok(frame) = self.fetch(from, before).await else { return false };
         let entries = frame.entries.iter().filter(|e| e.position > before).count() as u64;
-        if frame.after > before || self.take(frame, from).await.is_err() || self.copied() <= before {
+        if frame.after > before || self.take(frame).await.is_err() || self.copied() <= before {
             return false;
         }
         self.shared.metrics.carried.with_label_values(&[&self.region().membership.name(from)]).inc_by(entries);

@@ -51,12 +51,14 @@ impl LogFollower {
                     None => return End::Stream(FollowError::Unreachable(format!("nothing came for {SILENCE_MAX:?}"))),
                 },
             };
-            self.link.heard();
-            self.shared.peers.up(self.log.origin, self.log.shard);
-            backoff.reset();
+            let alive = self.link.heard(&frame, self.copied());
+            if alive {
+                self.shared.peers.up(self.log.origin, &frame);
+                backoff.reset();
+            }
             let (frame, next) = join(frame, &mut *follower);
             held = next;
-            if let Err(trouble) = self.take(frame, self.log.origin).await {
+            if let Err(trouble) = self.take(frame).await {
                 return End::Trouble(trouble);
             }
         }

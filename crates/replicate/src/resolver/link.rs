@@ -2,13 +2,17 @@
 
 use crate::limits::SILENCE_MAX;
 use parking_lot::Mutex;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 use sterna_env::{Env, Instant};
+use sterna_log::{Frame, Position};
 use tokio::sync::Notify;
 
 pub(super) struct Link {
     env: Env,
     state: Mutex<State>,
+    /// What the last heartbeat said of its time.
+    sent_ms: AtomicU64,
     changed: Notify,
 }
 
@@ -22,11 +26,17 @@ enum State {
 
 impl Link {
     pub fn new(env: &Env) -> Self {
-        Self { env: env.clone(), state: Mutex::new(State::Heard(env.now())), changed: Notify::new() }
+        Self { env: env.clone(), state: Mutex::new(State::Heard(env.now())), sent_ms: AtomicU64::new(0), changed: Notify::new() }
     }
 
-    pub fn heard(&self) {
-        *self.state.lock() = State::Heard(self.env.now());
+    /// The stream delivered a frame. True if that shows the origin to be alive: a stream may keep the last heartbeat of a dead one.
+    pub fn heard(&self, frame: &Frame, copied: Position) -> bool {
+        let known = self.sent_ms.swap(frame.sent_ms, Ordering::Relaxed) == frame.sent_ms;
+        let alive = !known || frame.sent_ms == 0 || frame.end() > copied;
+        if alive {
+            *self.state.lock() = State::Heard(self.env.now());
+        }
+        alive
     }
 
     pub fn unreachable(&self) {

@@ -24,7 +24,7 @@ impl LogFollower {
         while until.is_none_or(|until| self.copied() < until) {
             let copied = self.copied();
             let Ok(frame) = self.fetch(from, copied).await else { return };
-            if frame.end() <= copied || frame.after > copied || self.shared.peers.hear(&frame, from == self.log.origin).is_err() {
+            if frame.end() <= copied || frame.after > copied || self.shared.peers.hear(&frame).is_err() {
                 return;
             }
             if let Err(trouble) = self.merge(frame).await {

@@ -2,7 +2,6 @@
 
 use super::LogFollower;
 use crate::claims::Claim;
-use sterna_crdt::RegionId;
 use sterna_log::{Frame, Position};
 use sterna_write::MergeError;
 
@@ -20,13 +19,13 @@ pub(super) enum Trouble {
 }
 
 impl LogFollower {
-    /// Hands a frame that came from `from` to the writer, after filling a hole before it.
-    pub(super) async fn take(&self, frame: Frame, from: RegionId) -> Result<(), Trouble> {
+    /// Hands a frame to the writer, after filling a hole before it.
+    pub(super) async fn take(&self, frame: Frame) -> Result<(), Trouble> {
         let _turn = self.turn.lock().await;
         if frame.log != self.log {
             return Err(Trouble::Damaged(format!("a frame of {:?} where {:?} was asked for", frame.log, self.log)));
         }
-        self.shared.peers.hear(&frame, from == self.log.origin).map_err(Trouble::Disagrees)?;
+        self.shared.peers.hear(&frame).map_err(Trouble::Disagrees)?;
         self.shared.metrics.frames.with_label_values(&[&self.origin]).inc();
         self.check_claim(&frame);
         if frame.after > self.copied() {

@@ -1,0 +1,8 @@
+//! Whole regions on memory stores and a memory stream, in paused time.
+
+mod cluster;
+mod converging;
+mod faults;
+mod reacting;
+mod restoring;
+mod world;

@@ -1,0 +1,111 @@
+//! A store that is an old copy of itself.
+
+use crate::cluster::Cluster;
+use serde_json::json;
+use sterna_write::Gate;
+
+async fn assert_whole(cluster: &Cluster, items: usize) {
+    let mut found = 0;
+    for id in 0..5 {
+        let document = cluster.document("cart", &format!("c-{id}")).await;
+        let map = document["items"].as_object().expect("it is a map");
+        assert!(map.values().all(|quantity| quantity == 1), "{document}");
+        found += map.len();
+    }
+    assert_eq!(found, items);
+}
+
+async fn add(cluster: &Cluster, name: &str, numbers: std::ops::Range<usize>) {
+    for n in numbers {
+        cluster[name].add(&format!("c-{}", n % 5), &format!("{name}-{n}")).await;
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_old_copy_is_noticed_and_nothing_is_lost_or_doubled() {
+    for marked in [false, true] {
+        let mut cluster = Cluster::open(21).await;
+        add(&cluster, "eu", 0..30).await;
+        add(&cluster, "us", 0..10).await;
+        cluster.settled().await;
+        let before = cluster["eu"].writer.region().life();
+        let old = cluster["eu"].store.copy();
+        add(&cluster, "eu", 30..60).await;
+        add(&cluster, "ap", 0..10).await;
+        cluster.settled().await;
+        cluster.stop("eu").await;
+        add(&cluster, "ap", 10..20).await;
+
+        cluster.start("eu", old, marked).await;
+        cluster.until("the gate is open", |c| c["eu"].is_open()).await;
+        let life = cluster["eu"].writer.region().life();
+        assert!(life.epoch > before.epoch && life.incarnation > before.incarnation, "{before:?} {life:?}");
+        add(&cluster, "eu", 60..70).await;
+        cluster.settled().await;
+        assert_whole(&cluster, 100).await;
+        assert_eq!(cluster["eu"].metric("sterna_replicate_recovered_entries_total"), 30.0);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_was_lost_comes_back_from_peers_that_return_later() {
+    let mut cluster = Cluster::open(22).await;
+    add(&cluster, "eu", 0..20).await;
+    cluster.settled().await;
+    let old = cluster["eu"].store.copy();
+    add(&cluster, "eu", 20..40).await;
+    cluster.settled().await;
+    cluster.stop("eu").await;
+    cluster.cut("eu", "us");
+    cluster.cut("eu", "ap");
+    cluster.start("eu", old, false).await;
+    cluster.until("it opens though it hears nobody", |c| c["eu"].is_open()).await;
+    assert_eq!(cluster["eu"].metric("sterna_replicate_lives_begun_total"), 1.0);
+    add(&cluster, "eu", 40..50).await;
+    // It starts again before anybody is back, and still knows whom it has to ask.
+    let store = cluster.stop("eu").await;
+    add(&cluster, "us", 0..10).await;
+    cluster.heal("eu", "us");
+    cluster.start("eu", store, false).await;
+    cluster.heal("eu", "ap");
+    cluster.until("the gate is open", |c| c["eu"].is_open()).await;
+    cluster.pause(15).await;
+    cluster.settled().await;
+    assert_whole(&cluster, 60).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn reactions_of_copied_back_events_have_one_effect() {
+    let mut cluster = Cluster::open(23).await;
+    let old = cluster["eu"].store.copy();
+    for n in 0..20 {
+        let args = json!({"amount": 1, "to": format!("to-{}", n % 3)});
+        cluster["eu"].run("account", "from", "debit", args, None).await.expect("it is valid");
+    }
+    cluster.settled().await;
+    cluster.stop("eu").await;
+    cluster.start("eu", old, false).await;
+    cluster.until("the gate is open", |c| c["eu"].is_open()).await;
+    cluster.pause(3).await;
+    cluster.settled().await;
+    let mut credited = 0;
+    for n in 0..3 {
+        credited += cluster.document("account", &format!("to-{n}")).await["balance"].as_i64().expect("it is a number");
+    }
+    assert_eq!(credited, 20);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_whole_store_keeps_its_life_when_all_peers_say_so() {
+    let mut cluster = Cluster::open(24).await;
+    add(&cluster, "eu", 0..10).await;
+    let before = cluster["eu"].writer.region().life();
+    let store = cluster.stop("eu").await;
+    cluster.start("eu", store, false).await;
+    assert!(matches!(cluster["eu"].writer.region().gate(), Gate::Closed(_)));
+    cluster.until("the gate is open", |c| c["eu"].is_open()).await;
+    assert_eq!(cluster["eu"].writer.region().life(), before);
+    add(&cluster, "eu", 10..20).await;
+    cluster.settled().await;
+    assert_whole(&cluster, 20).await;
+}
