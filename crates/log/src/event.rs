@@ -1,7 +1,7 @@
 //! What an accepted command became.
 
-use sterna_crdt::{Dot, Name, Order, Update};
 use std::sync::Arc;
+use sterna_crdt::{Dot, Name, Order, Update};
 
 /// One event. What it changes is `update`; the rest says why, and what else follows.
 #[derive(Clone, PartialEq, Eq, Debug)]

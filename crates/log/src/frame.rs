@@ -79,7 +79,11 @@ impl Frame {
         let frame = Self {
             log: LogId { origin, shard },
             after: position(&wire.after)?,
-            entries: wire.entries.into_iter().map(|e| Ok(FrameEntry { position: position(&e.position)?, bytes: e.bytes })).collect::<Result<_, DecodeError>>()?,
+            entries: wire
+                .entries
+                .into_iter()
+                .map(|e| Ok(FrameEntry { position: position(&e.position)?, bytes: e.bytes }))
+                .collect::<Result<_, DecodeError>>()?,
             sealed: position(&wire.sealed)?,
             applied: applied_from_wire(wire.applied)?,
             incarnation: Incarnation(wire.incarnation),
@@ -134,7 +138,8 @@ struct PlaceWire {
 }
 
 fn applied_to_wire(applied: &Applied) -> Vec<PlaceWire> {
-    let place = |(origin, position): &(RegionId, Position)| PlaceWire { origin: u32::from(origin.0), position: position.to_bytes().to_vec() };
+    let place =
+        |(origin, position): &(RegionId, Position)| PlaceWire { origin: u32::from(origin.0), position: position.to_bytes().to_vec() };
     applied.0.iter().map(place).collect()
 }
 

@@ -1,8 +1,8 @@
 //! Who takes part: the numbered record of regions.
 
 use crate::codec::{self, DecodeError, MEMBERSHIP};
-use sterna_crdt::{Incarnation, Name, RegionId};
 use prost::Message;
+use sterna_crdt::{Incarnation, Name, RegionId};
 
 /// The regions of a cluster. A region's number is its place in `members`; places are given once, later regions are appended.
 /// Record number 1 comes from the configuration: all names, sorted.
@@ -52,14 +52,22 @@ impl Membership {
     }
 
     pub fn encode(&self) -> Vec<u8> {
-        let members = self.members.iter().map(|m| MemberWire { name: m.name.to_string(), fenced: m.fenced.iter().map(|i| i.0).collect(), left: m.left });
+        let members = self.members.iter().map(|m| MemberWire {
+            name: m.name.to_string(),
+            fenced: m.fenced.iter().map(|i| i.0).collect(),
+            left: m.left,
+        });
         codec::seal(MEMBERSHIP, &MembershipWire { number: self.number, shards: u32::from(self.shards), members: members.collect() })
     }
 
     pub fn decode(bytes: &[u8]) -> Result<Self, DecodeError> {
         let wire: MembershipWire = codec::open(MEMBERSHIP, bytes)?;
         let shards = u16::try_from(wire.shards).map_err(|_| DecodeError::Malformed("shards"))?;
-        let members = wire.members.into_iter().map(|m| Member { name: m.name.into(), fenced: m.fenced.into_iter().map(Incarnation).collect(), left: m.left });
+        let members = wire.members.into_iter().map(|m| Member {
+            name: m.name.into(),
+            fenced: m.fenced.into_iter().map(Incarnation).collect(),
+            left: m.left,
+        });
         Ok(Self { number: wire.number, shards, members: members.collect() })
     }
 }

@@ -1,8 +1,8 @@
 //! Progress: for each log, the position up to which somebody has applied it.
 
 use crate::{LogId, Position, ShardId};
-use sterna_crdt::RegionId;
 use std::collections::BTreeMap;
+use sterna_crdt::RegionId;
 
 /// One shard's part of a progress: for each origin, the position applied. Sorted by origin, no zeros.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]

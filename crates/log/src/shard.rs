@@ -1,7 +1,7 @@
 //! Shards and the hash that places aggregates on them. The hash is written down here and never changes.
 
-use sterna_crdt::{Name, RegionId};
 use std::fmt;
+use sterna_crdt::{Name, RegionId};
 
 /// A shard's number, below the cluster's number of shards, which is the same in every region for the life of the cluster.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]

@@ -3,9 +3,12 @@
 //! At most [`Token::EXACT_MAX`] exact positions and a floor for each region. Where there would be more, the floor of a region is
 //! raised over its positions: a raised floor claims more than was seen, which only makes a read wait.
 
+mod layout;
+
 use crate::{LogId, Position, Progress, ShardId};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD as BASE64;
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use sterna_crdt::RegionId;
 
@@ -27,8 +30,9 @@ pub enum TokenError {
     Foreign,
 }
 
-const FORMAT: u8 = 1;
 const MAC_BYTES: usize = 16;
+/// What base64 makes [`Token::BYTES_MAX`] of.
+const RAW_BYTES_MAX: usize = Token::BYTES_MAX / 4 * 3;
 
 impl TokenKey {
     /// From the configured secret, or, without one, from the first membership (which tells foreign tokens, not forged ones).
@@ -44,6 +48,7 @@ impl TokenKey {
 
 impl Token {
     pub const EXACT_MAX: usize = 32;
+    pub const BYTES_MAX: usize = 1024;
 
     pub fn at(log: LogId, position: Position) -> Self {
         let mut token = Self::default();
@@ -83,7 +88,12 @@ impl Token {
     }
 
     /// The logs of one shard, of all `regions`, that `progress` is behind on.
-    pub fn missing<'a>(&'a self, shard: ShardId, regions: impl Iterator<Item = RegionId> + 'a, progress: &'a Progress) -> impl Iterator<Item = LogId> + 'a {
+    pub fn missing<'a>(
+        &'a self,
+        shard: ShardId,
+        regions: impl Iterator<Item = RegionId> + 'a,
+        progress: &'a Progress,
+    ) -> impl Iterator<Item = LogId> + 'a {
         regions.map(move |origin| LogId { origin, shard }).filter(|&log| self.needs(log) > progress.get(log))
     }
 
@@ -101,25 +111,13 @@ impl Token {
         }
     }
 
+    /// At most [`Self::BYTES_MAX`] bytes: what would be longer raises floors until it fits.
     pub fn encode(&self, key: &TokenKey) -> String {
-        let mut body = vec![FORMAT];
-        for (origin, floor) in &self.floors {
-            body.push(0);
-            body.extend_from_slice(&origin.0.to_be_bytes());
-            body.extend_from_slice(&floor.to_bytes());
-        }
-        let mut last = None;
-        for (log, position) in &self.exact {
-            let group = (log.origin, position.epoch);
-            if last != Some(group) {
-                body.push(1);
-                body.extend_from_slice(&log.origin.0.to_be_bytes());
-                body.extend_from_slice(&position.epoch.to_be_bytes());
-                last = Some(group);
-            }
-            body.push(2);
-            body.extend_from_slice(&log.shard.0.to_be_bytes());
-            body.extend_from_slice(&position.to_bytes()[8..]);
+        let mut body = layout::write(self);
+        let mut token = Cow::Borrowed(self);
+        while body.len() + MAC_BYTES > RAW_BYTES_MAX && !token.exact.is_empty() {
+            token.to_mut().raise_floor();
+            body = layout::write(&token);
         }
         let mac = key.mac(&body);
         body.extend_from_slice(&mac);
@@ -127,45 +125,19 @@ impl Token {
     }
 
     pub fn decode(text: &str, key: &TokenKey) -> Result<Self, TokenError> {
-        let bytes = BASE64.decode(text.trim()).map_err(|_| TokenError::Garbage)?;
+        let text = text.trim();
+        if text.len() > Self::BYTES_MAX {
+            return Err(TokenError::Garbage);
+        }
+        let bytes = BASE64.decode(text).map_err(|_| TokenError::Garbage)?;
         let (body, mac) = bytes.split_last_chunk::<MAC_BYTES>().ok_or(TokenError::Garbage)?;
-        if body.first() != Some(&FORMAT) {
+        if body.first() != Some(&layout::FORMAT) {
             return Err(TokenError::Garbage);
         }
         if blake3::Hash::from_bytes(widen(key.mac(body))) != blake3::Hash::from_bytes(widen(*mac)) {
             return Err(TokenError::Foreign);
         }
-        Self::parse(&body[1..]).ok_or(TokenError::Garbage)
-    }
-
-    fn parse(mut body: &[u8]) -> Option<Self> {
-        let mut token = Self::default();
-        let mut group = None;
-        while let Some((&tag, rest)) = body.split_first() {
-            let (number, rest) = rest.split_first_chunk::<2>()?;
-            let number = u16::from_be_bytes(*number);
-            body = match tag {
-                0 => {
-                    let (floor, rest) = rest.split_first_chunk::<{ Position::BYTES }>()?;
-                    token.floors.insert(RegionId(number), Position::from_bytes(floor)?);
-                    rest
-                }
-                1 => {
-                    let (epoch, rest) = rest.split_first_chunk::<8>()?;
-                    group = Some((RegionId(number), *epoch));
-                    rest
-                }
-                2 => {
-                    let (origin, epoch) = group?;
-                    let (place, rest) = rest.split_first_chunk::<12>()?;
-                    let position = Position::from_bytes(&[&epoch[..], &place[..]].concat())?;
-                    token.exact.insert(LogId { origin, shard: ShardId(number) }, position);
-                    rest
-                }
-                _ => return None,
-            };
-        }
-        (token.exact.len() <= Self::EXACT_MAX).then_some(token)
+        layout::read(body).ok_or(TokenError::Garbage)
     }
 }
 

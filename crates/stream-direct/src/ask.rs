@@ -73,7 +73,9 @@ mod tests {
 
     #[test]
     fn a_damaged_position_is_none() {
-        for bad in ["after=", "after=00", "after=zz00000000000000000000000000000000000000", "after=+000000000000000000000000000000000000000"] {
+        for bad in
+            ["after=", "after=00", "after=zz00000000000000000000000000000000000000", "after=+000000000000000000000000000000000000000"]
+        {
             assert_eq!(Ask::follow(0, Some(bad)), None, "{bad}");
         }
     }

@@ -71,9 +71,10 @@ impl Identity {
             Some(to) if *to == *me => {}
             to => return Err(Refusal::Cluster(format!("this is region {me}, {peer} asked for region {}", or_none(to)))),
         }
-        self.membership.region(&peer).filter(|r| *r != self.me).ok_or_else(|| {
-            Refusal::Cluster(format!("region {peer} is no peer of {me}; the members are {}", members(&self.membership)))
-        })
+        self.membership
+            .region(&peer)
+            .filter(|r| *r != self.me)
+            .ok_or_else(|| Refusal::Cluster(format!("region {peer} is no peer of {me}; the members are {}", members(&self.membership))))
     }
 
     fn check_secret(&self, peer: &str, path: &str, headers: &HeaderMap) -> Result<(), Refusal> {

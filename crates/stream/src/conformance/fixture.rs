@@ -56,7 +56,11 @@ impl Fixture {
         while reached < all {
             let frame = self.within(follower.next()).await.expect("a frame");
             assert_eq!(frame.log, log, "a frame of another log");
-            assert!(frame.is_heartbeat() || frame.after <= place(reached), "a hole: at {reached}, and the frame begins after {}", frame.after);
+            assert!(
+                frame.is_heartbeat() || frame.after <= place(reached),
+                "a hole: at {reached}, and the frame begins after {}",
+                frame.after
+            );
             for entry in frame.entries {
                 let n = number(entry.position);
                 assert!(n <= reached + 1, "a hole: {n} came after {reached}");

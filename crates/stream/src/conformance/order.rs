@@ -1,8 +1,8 @@
 //! Entries: all of them, in the order of their log.
 
 use super::fixture::{Fixture, place};
-use sterna_log::Position;
 use std::time::Duration;
+use sterna_log::Position;
 
 pub async fn frames_arrive_in_order(fixture: &Fixture) {
     let log = fixture.log(0);
