@@ -8,12 +8,21 @@
 //! - Readers see only what is committed, and an answer's token names at least what the answer was made from.
 //! - Equal states have equal bytes, in every region.
 
+mod cache;
+mod document;
 mod feed;
+mod keys;
+mod layouts;
 pub mod limits;
+mod metrics;
+mod projector;
 mod query;
 mod reads;
 mod refused;
+mod registry;
+mod shared;
 mod status;
+mod view;
 
 pub use feed::{Cursor, CursorError, FeedFilter, FeedItem};
 pub use query::{Found, Page};

@@ -15,8 +15,10 @@ pub const BATCH_EVENTS_MAX: usize = 4_096;
 pub const LOG_READ_BYTES: usize = 512_000;
 /// Bytes of entries that one transaction projects.
 pub const BATCH_BYTES_MAX: usize = 2_000_000;
-/// Batches begin at least this far apart, so that many small commits share one; an idle projector begins at once.
-pub const BATCH_EVERY: Duration = Duration::from_millis(10);
+/// After a batch that caught up the projector rests for as long as the batch took, within these: many small commits then share
+/// one. An idle projector begins at once.
+pub const BATCH_PAUSE_MIN: Duration = Duration::from_millis(1);
+pub const BATCH_PAUSE_MAX: Duration = Duration::from_millis(10);
 /// Aggregates after which the projector lets other tasks run.
 pub const YIELD_AGGREGATES: usize = 128;
 /// Pauses after a failed transaction.
@@ -29,10 +31,12 @@ pub const LOOK_EVERY: Duration = Duration::from_secs(1);
 pub const CHUNK_BYTES: usize = 64_000;
 /// Bytes of a text that take part in a key; of longer ones a hash decides between equal beginnings.
 pub const KEY_TEXT_BYTES: usize = 256;
-/// A table's row as JSON. A larger one counts as failed.
-pub const ROW_BYTES_MAX: usize = 64_000;
-/// All rows of one aggregate in one view, as JSON. With more, all of them count as failed.
+/// The values of a table's row, or of a group's key. A larger one counts as failed.
+pub const ROW_BYTES_MAX: usize = 16_000;
+/// All rows of one aggregate in one view. With more, all of them count as failed.
 pub const ROWS_BYTES_MAX: usize = 1_000_000;
+/// What a `min` or `max` looks at. With a larger value, the row counts as failed.
+pub const EXTREME_BYTES_MAX: usize = 1_000;
 /// Different values that a `min` or `max` keeps inside its group's record; more have their own keys.
 pub const EXTREMES_INLINE_MAX: usize = 256;
 /// Bytes of these values in one group's record, all aggregations together.
@@ -61,6 +65,8 @@ pub const FEED_RECENT_PAGES: usize = 128;
 pub const FEED_PAGES_MAX: u64 = 100_000;
 pub const FEED_BYTES_MAX: u64 = 64 << 20;
 pub const FEED_AGE_MAX: Duration = Duration::from_secs(24 * 3600);
+/// Page numbers that a start skips.
+pub const FEED_SKIPPED_PAGES: u64 = 1 << 16;
 /// The feed is trimmed once in so many pages.
 pub const FEED_TRIM_EVERY: u64 = 64;
 /// A follower of the feed hears something at least this often.

@@ -1,6 +1,12 @@
 //! The handle of a region's read side.
 
-use crate::{Cursor, FeedFilter, FeedItem, Found, Page, ReadRefused, StartError, Status};
+use crate::feed::{self, Hub};
+use crate::limits::{LOOK_EVERY, ORDERS_MAX};
+use crate::metrics::Metrics;
+use crate::projector::{self, Identity, Projector};
+use crate::query::suggest;
+use crate::shared::{Order, Parts, Shared};
+use crate::{Build, Cursor, FeedFilter, FeedItem, Found, Page, ReadRefused, StartError, Status, ViewStatus};
 use futures::Stream;
 use std::sync::Arc;
 use std::time::Duration;
@@ -8,6 +14,7 @@ use sterna_env::Scope;
 use sterna_log::{Progress, Token};
 use sterna_store::Store;
 use sterna_write::{Logs, Region, States};
+use tokio::sync::{mpsc, oneshot};
 
 /// What the read side works on.
 pub struct Options {
@@ -21,52 +28,122 @@ pub struct Options {
 }
 
 /// Queries, the change feed and the projector behind them.
-pub struct Reads;
+pub struct Reads(Arc<Shared>);
 
 impl Reads {
-    /// Opens the read store and starts the projector, which ends with the scope.
+    /// Opens the read store and starts the projector, which ends with the scope. The region's board must already say what the
+    /// region has applied: a read store that is ahead of it is built again.
     pub async fn start(options: Options) -> Result<Arc<Self>, StartError> {
-        let _ = options;
-        Ok(Arc::new(Self))
+        let Identity { record, contents } = projector::open(&options.region, &*options.store).await?;
+        let (orders, inbox) = mpsc::channel(ORDERS_MAX);
+        let shared = Arc::new(Shared::new(Parts {
+            region: options.region.clone(),
+            store: options.store.clone(),
+            scope: options.scope.clone(),
+            metrics: Metrics::new(&options.registry)?,
+            feed: Hub::new(record.life, contents.feed.tip()),
+            orders,
+            plan: projector::no_plan(&options.region),
+            progress: contents.progress.clone(),
+        }));
+        let mut projector = Projector::new(shared.clone(), &options, contents, inbox);
+        projector.adopt().await.map_err(projector::start_error)?;
+        options.scope.spawn(projector.run());
+        options.scope.spawn_until_stop(measure(shared.clone()));
+        Ok(Arc::new(Self(shared)))
     }
 
     /// A document, once what `token` has seen of its shard is projected; `wait` bounds that.
     pub async fn document(&self, kind: &str, id: &str, token: Option<&Token>, wait: Duration) -> Result<Found, ReadRefused> {
-        let _ = (kind, id, token, wait);
-        Err(ReadRefused::NotFound)
+        self.count("document", self.0.document(kind, id, token, wait).await)
     }
 
     /// An aggregate's events from all regions, in their order, behind the cursor `after`.
-    pub async fn history(&self, kind: &str, id: &str, limit: Option<usize>, after: Option<&str>, token: Option<&Token>, wait: Duration) -> Result<Page, ReadRefused> {
-        let _ = (kind, id, limit, after, token, wait);
-        Err(ReadRefused::NotFound)
+    pub async fn history(
+        &self,
+        kind: &str,
+        id: &str,
+        limit: Option<usize>,
+        after: Option<&str>,
+        token: Option<&Token>,
+        wait: Duration,
+    ) -> Result<Page, ReadRefused> {
+        self.count("history", self.0.history(kind, id, limit, after, token, wait).await)
     }
 
     /// Rows of a view behind the cursor `after`. `filters` are `column=value` and `column[gte|gt|lte|lt]=value`, as in the query
     /// string, without `limit` and `after`.
-    pub async fn view(&self, name: &str, filters: &[(String, String)], limit: Option<usize>, after: Option<&str>, token: Option<&Token>, wait: Duration) -> Result<Page, ReadRefused> {
-        let _ = (name, filters, limit, after, token, wait);
-        Err(ReadRefused::NotFound)
+    pub async fn view(
+        &self,
+        name: &str,
+        filters: &[(String, String)],
+        limit: Option<usize>,
+        after: Option<&str>,
+        token: Option<&Token>,
+        wait: Duration,
+    ) -> Result<Page, ReadRefused> {
+        self.count("view", self.0.view(name, filters, limit, after, token, wait).await)
     }
 
     /// Follows the change feed from a cursor, or from now on. Ends with the scope.
     pub fn changes(&self, from: Option<Cursor>, filter: FeedFilter) -> impl Stream<Item = FeedItem> + Send + 'static {
-        let _ = (from, filter);
-        futures::stream::empty()
+        feed::follow(self.0.clone(), from, filter)
     }
 
     /// Builds a view anew, beside the generation that answers until it is swapped. Returns the new generation at once.
     pub async fn rebuild(&self, view: &str) -> Result<u32, ReadRefused> {
-        let _ = view;
-        Err(ReadRefused::NotFound)
+        let plan = self.0.plan();
+        let unknown = || ReadRefused::UnknownView { view: view.into(), suggestion: suggest(view, plan.model.views().iter().map(|view| &view.name)) };
+        let name = plan.model.view(view).ok_or_else(unknown)?.name.clone();
+        let stopped = || ReadRefused::Unavailable("it is stopping".to_owned());
+        let (reply, answer) = oneshot::channel();
+        self.0.orders.send(Order::Rebuild { view: name, reply }).await.map_err(|_| stopped())?;
+        match answer.await.map_err(|_| stopped())? {
+            Ok(Some(generation)) => Ok(generation),
+            Ok(None) => Err(unknown()),
+            Err(error) => Err(ReadRefused::Unavailable(error)),
+        }
     }
 
     pub fn status(&self) -> Status {
-        Status { projected: self.projected(), views: Vec::new() }
+        let (plan, pulse) = (self.0.plan(), self.0.pulse());
+        let staleness_seconds = self.0.staleness_seconds();
+        let views = plan.views.iter().map(|view| {
+            let live = view.live.as_ref();
+            ViewStatus {
+                name: view.name.clone(),
+                generation: live.map(|live| live.number),
+                building: view.building.map(|generation| Build { generation, read: pulse.read.get(&generation).copied().unwrap_or_default() }),
+                staleness_seconds,
+                rows_failed: live.and_then(|live| pulse.failed.get(&live.number)).map_or(0, |count| count.unsigned_abs()),
+                model_version: live.map(|live| live.model_version),
+            }
+        });
+        Status { projected: self.projected(), views: views.collect() }
     }
 
     /// What documents, history, feed and live views stand for.
     pub fn projected(&self) -> Progress {
-        Progress::default()
+        self.0.progress.borrow().clone()
+    }
+
+    fn count<T>(&self, kind: &str, answer: Result<T, ReadRefused>) -> Result<T, ReadRefused> {
+        let outcome = answer.as_ref().map_or_else(ReadRefused::name, |_| "found");
+        self.0.metrics.queries.with_label_values(&[kind, outcome]).inc();
+        answer
+    }
+}
+
+/// Keeps the gauges right, also when the projector doesn't move.
+async fn measure(shared: Arc<Shared>) {
+    loop {
+        let (plan, pulse) = (shared.plan(), shared.pulse());
+        let staleness = shared.staleness_seconds();
+        for view in &plan.views {
+            let failed = view.live.as_ref().and_then(|live| pulse.failed.get(&live.number)).copied();
+            shared.metrics.staleness_seconds.with_label_values(&[&view.name]).set(staleness);
+            shared.metrics.failed_rows.with_label_values(&[&view.name]).set(failed.unwrap_or_default());
+        }
+        shared.region.env.sleep(LOOK_EVERY).await;
     }
 }

@@ -20,7 +20,7 @@ pub enum ReadRefused {
     UnknownColumn { view: Name, column: Name, suggestion: Option<Name> },
     #[error("filter `{filter}`: {detail}")]
     InvalidFilter { filter: Name, detail: String },
-    #[error("view `{view}` can't be filtered by {} through {}", list(.columns), paths(.paths))]
+    #[error("view `{view}` can't be filtered by {} through {}", list(.columns), ways(.paths))]
     NotIndexed {
         view: Name,
         /// The columns that were filtered by: those with a value, then the one with a range.
@@ -54,6 +54,25 @@ impl ReadRefused {
         match self {
             Self::BehindToken { .. } | Self::Building { .. } | Self::Unavailable(_) => Retry::Later,
             _ => Retry::Never,
+        }
+    }
+
+    /// For metrics.
+    pub(crate) fn name(&self) -> &'static str {
+        match self {
+            Self::UnknownType { .. } => "unknown-type",
+            Self::InvalidId => "invalid-id",
+            Self::NotFound => "not-found",
+            Self::Deleted => "deleted",
+            Self::UnknownView { .. } => "unknown-view",
+            Self::UnknownColumn { .. } => "unknown-column",
+            Self::InvalidFilter { .. } => "invalid-filter",
+            Self::NotIndexed { .. } => "not-indexed",
+            Self::InvalidLimit { .. } => "invalid-limit",
+            Self::InvalidCursor => "invalid-cursor",
+            Self::BehindToken { .. } => "behind-token",
+            Self::Building { .. } => "building",
+            Self::Unavailable(_) => "unavailable",
         }
     }
 }
@@ -92,7 +111,7 @@ fn list(columns: &[Name]) -> String {
     quoted.join(", ")
 }
 
-fn paths(paths: &[Vec<Name>]) -> String {
+fn ways(paths: &[Vec<Name>]) -> String {
     match paths {
         [] => "no index".to_owned(),
         paths => paths.iter().map(|path| format!("[{}]", path.join(", "))).collect::<Vec<_>>().join(" or "),

@@ -1,8 +1,14 @@
 //! The change feed: what changed, after it was projected. At least once, in order per log.
 
 mod cursor;
+mod follow;
+mod hub;
+mod writer;
 
 pub use cursor::{Cursor, CursorError};
+pub(crate) use follow::follow;
+pub(crate) use hub::{Hub, Tip};
+pub(crate) use writer::{Change, Writer};
 
 use sterna_crdt::{Dot, Name};
 use sterna_write::ETag;

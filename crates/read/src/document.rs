@@ -1,0 +1,98 @@
+//! A document: what an aggregate's state becomes in the read store, and its JSON.
+
+use crate::keys::Unreadable;
+use crate::keys::document::{Record, piece};
+use crate::layouts::Layouts;
+use bytes::Bytes;
+use sterna_crdt::{Clock, FieldKind, Policy, Value};
+use sterna_log::Membership;
+use sterna_model::{AggregateType, json};
+use sterna_store::{ReadError, Snapshot};
+use sterna_write::Aggregate;
+
+/// A document as it is kept.
+#[derive(Debug)]
+pub(crate) struct Held {
+    pub record: Record,
+    pub pieces: usize,
+}
+
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum DocumentError {
+    #[error(transparent)]
+    Read(#[from] ReadError),
+    #[error(transparent)]
+    Unreadable(#[from] Unreadable),
+}
+
+impl Held {
+    /// With the rest of its pieces, in the model's layout. `key` and `first` are the first piece's.
+    pub async fn load(of: &AggregateType, layouts: &Layouts, key: &Bytes, first: Bytes, snapshot: &dyn Snapshot) -> Result<Self, DocumentError> {
+        let rest: Vec<Bytes> = (1..Record::count(&first)).map(|chunk| piece(key, chunk)).collect();
+        let mut pieces = vec![first];
+        if !rest.is_empty() {
+            pieces.extend(snapshot.get_many(&rest).await?.into_iter().flatten());
+        }
+        Ok(Self { record: layouts.place(of, Record::decode(&pieces)?), pieces: pieces.len() })
+    }
+}
+
+/// The document of a state.
+pub(crate) fn record(of: &AggregateType, layouts: &Layouts, aggregate: &Aggregate, membership: &Membership) -> Record {
+    let fields = &aggregate.fields;
+    Record {
+        layout: layouts.current(&of.name),
+        present: fields.present(),
+        created: fields.created().unwrap_or_default(),
+        updated: fields.updated().unwrap_or_default(),
+        seen: aggregate.seen.clone(),
+        values: sterna_model::document(of, fields),
+        conflicts: conflicts(of, aggregate, membership).into(),
+    }
+}
+
+/// `{"type","id","state","conflicts","created_at","updated_at"}`: the same bytes as [`sterna_write::document_json`].
+pub(crate) fn render(of: &AggregateType, id: &str, record: &Record) -> String {
+    let mut out = String::with_capacity(512);
+    out.push_str("{\"type\":");
+    json::write_string(&of.name, &mut out);
+    out.push_str(",\"id\":");
+    json::write_string(id, &mut out);
+    out.push_str(",\"state\":");
+    json::write_state(of, &record.values, &mut out);
+    out.push_str(",\"conflicts\":{");
+    out.push_str(&record.conflicts);
+    out.push_str("},\"created_at\":");
+    write_time(record.created, &mut out);
+    out.push_str(",\"updated_at\":");
+    write_time(record.updated, &mut out);
+    out.push('}');
+    out
+}
+
+pub(crate) fn write_time(clock: Clock, out: &mut String) {
+    json::write_value(&Value::Timestamp(clock.ms() as i64 * 1000), out);
+}
+
+/// The values of `keep` registers that have several, as members of a JSON object.
+fn conflicts(of: &AggregateType, aggregate: &Aggregate, membership: &Membership) -> String {
+    let mut out = String::new();
+    for def in of.fields().iter().filter(|def| def.kind == FieldKind::Register(Policy::Keep)) {
+        let Some(field) = aggregate.fields.field(&def.name).filter(|field| field.candidates().len() > 1) else { continue };
+        out.push_str(if out.is_empty() { "" } else { "," });
+        json::write_string(&def.name, &mut out);
+        for (at, candidate) in field.candidates().enumerate() {
+            out.push_str(if at == 0 { ":[{\"value\":" } else { ",{\"value\":" });
+            json::write_value(candidate.value, &mut out);
+            out.push_str(",\"region\":");
+            json::write_string(&membership.name(candidate.dot.incarnation.region()), &mut out);
+            out.push_str(",\"at\":");
+            write_time(candidate.order.clock, &mut out);
+            out.push_str(",\"event\":");
+            json::write_string(&candidate.dot.to_string(), &mut out);
+            out.push('}');
+        }
+        out.push(']');
+    }
+    out
+}

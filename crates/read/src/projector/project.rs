@@ -1,0 +1,214 @@
+//! A batch of events, in one transaction: documents, history, views, feed, progress.
+
+use super::batch::{Batch, Touched};
+use super::changes::{Changes, name_view};
+use super::{ProjectError, Projector};
+use crate::document::{self, Held};
+use crate::feed::Change;
+use crate::keys::document::{Record, piece};
+use crate::keys::{encode, history, progress};
+use crate::registry::Tracked;
+use crate::limits::YIELD_AGGREGATES;
+use bytes::Bytes;
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use sterna_crdt::{Name, Value};
+use sterna_log::{AggregateId, Event, LogId, Position, Progress};
+use sterna_model::{Args, EventView};
+use sterna_store::{Snapshot, Transaction, key_range};
+use sterna_write::{Aggregate, ETag};
+
+/// What became of an aggregate, for the feed.
+struct Outcome {
+    etag: ETag,
+    views: Vec<Name>,
+}
+
+impl Projector {
+    /// Projects what was applied. Returns how many events that were; `None` if there was nothing.
+    pub(super) async fn project(&mut self) -> Result<Option<usize>, ProjectError> {
+        let began = self.shared.region.env.now();
+        let batch = self.collect().await?;
+        if batch.entries.is_empty() {
+            return Ok(None);
+        }
+        let (ids, touched, of) = batch.touched();
+        let states = self.states.get_many(&ids).await?;
+        let snapshot = self.shared.store.snapshot().await?;
+        let olds = self.load_documents(&*snapshot, &ids, &touched).await?;
+        let mut t = self.transaction(snapshot.version());
+        let mut changes = Changes::default();
+
+        let mut outcomes = Vec::with_capacity(ids.len());
+        for (at, (state, old)) in states.into_iter().zip(olds).enumerate() {
+            if at % YIELD_AGGREGATES == YIELD_AGGREGATES - 1 {
+                tokio::task::yield_now().await;
+            }
+            outcomes.push(self.project_document(&ids[at], &touched[at], state.as_deref(), old, &mut changes, &mut t));
+        }
+        for ((log, position, event), &place) in batch.events().zip(&of) {
+            self.project_event(log, position, event, &mut outcomes[place], &mut changes, &mut t);
+        }
+        changes.count_failed(&mut self.failed, &mut t);
+        self.groups.apply(changes.deltas, &*snapshot, &mut t).await?;
+
+        let at_ms = self.shared.region.env.wall_ms();
+        let told = batch.events().zip(&of).filter_map(|((_, _, event), &place)| {
+            let outcome = outcomes[place].as_ref()?;
+            Some(Change { kind: &event.kind, id: &event.id, event: event.dot(), command: &event.command, etag: outcome.etag, views: &outcome.views })
+        });
+        let pages = self.feed.write(told, at_ms, &mut t);
+        let progress = self.advance(&batch, &mut t);
+        let writes = t.writes.len();
+        self.shared.store.commit(t).await?;
+
+        self.progress = progress;
+        self.shared.progress.send_replace(self.progress.clone());
+        self.shared.feed.publish(pages);
+        self.shared.with_pulse(|pulse| pulse.failed.clone_from(&self.failed));
+        let metrics = &self.shared.metrics;
+        metrics.events.inc_by(batch.events as u64);
+        metrics.documents.inc_by(ids.len() as u64);
+        metrics.keys.inc_by(writes as u64);
+        metrics.batch_events.observe(batch.events as f64);
+        metrics.batch_seconds.observe((self.shared.region.env.now() - began).as_secs_f64());
+        Ok(Some(batch.events))
+    }
+
+    /// The documents as they are before the batch.
+    async fn load_documents(&mut self, snapshot: &dyn Snapshot, ids: &[AggregateId], touched: &[Touched]) -> Result<Vec<Option<Arc<Held>>>, ProjectError> {
+        let mut olds: Vec<Option<Arc<Held>>> = touched.iter().map(|touched| self.documents.take(&touched.key)).collect();
+        let missing: Vec<usize> = (0..olds.len()).filter(|&at| olds[at].is_none()).collect();
+        let keys: Vec<Bytes> = missing.iter().map(|&at| touched[at].key.clone()).collect();
+        for (at, first) in missing.into_iter().zip(snapshot.get_many(&keys).await?) {
+            let (Some(first), Some(of)) = (first, self.model.aggregate(&ids[at].kind)) else { continue };
+            olds[at] = Some(Arc::new(Held::load(of, &self.layouts, &touched[at].key, first, snapshot).await?));
+        }
+        Ok(olds)
+    }
+
+    /// Writes a document and what its views make of it. `None` if the model doesn't know the type.
+    fn project_document(
+        &mut self,
+        aggregate: &AggregateId,
+        touched: &Touched,
+        state: Option<&Aggregate>,
+        old: Option<Arc<Held>>,
+        changes: &mut Changes,
+        t: &mut Transaction,
+    ) -> Option<Outcome> {
+        let of = self.model.aggregate(&aggregate.kind)?;
+        let Some(state) = state else {
+            tracing::error!(%aggregate, "an aggregate with events has no state");
+            return None;
+        };
+        let new = document::record(of, &self.layouts, state, &self.shared.region.membership);
+        let mut outcome = Outcome { etag: ETag::of(&new.seen, self.model.version), views: Vec::new() };
+        if let Some(old) = old.as_ref().filter(|old| old.record == new) {
+            self.documents.put(touched.key.clone(), old.clone(), weight(&new));
+            return Some(outcome);
+        }
+        let before = old.as_ref().map(|old| &old.record);
+        self.expect_ahead(touched, before, &new);
+        for &follower in self.followers.of_type(&aggregate.kind) {
+            let tracked = &self.tracked[follower];
+            let reached = tracked.built.as_ref().is_none_or(|built| touched.key <= *built);
+            if reached && changes.document(tracked, &aggregate.id, before, Some(&new), t) {
+                name_view(&mut outcome.views, tracked);
+            }
+        }
+        let pieces = new.pieces();
+        let held = Held { pieces: pieces.len(), record: new };
+        for (chunk, value) in pieces.into_iter().enumerate() {
+            t.put(if chunk == 0 { touched.key.clone() } else { piece(&touched.key, chunk as u8) }, value);
+        }
+        for chunk in held.pieces..old.map_or(0, |old| old.pieces) {
+            t.clear(key_range(&piece(&touched.key, chunk as u8)));
+        }
+        let weight = weight(&held.record);
+        self.documents.put(touched.key.clone(), Arc::new(held), weight);
+        Some(outcome)
+    }
+
+    /// A state may hold events that no batch has brought yet. Then what is written is ahead of the progress, but not of what the
+    /// region has applied by now.
+    fn expect_ahead(&self, touched: &Touched, old: Option<&Record>, new: &Record) {
+        let brought = |dot| touched.dots.contains(dot) || old.is_some_and(|old| old.seen.contains(dot));
+        if !new.seen.iter().all(brought) {
+            self.shared.raise_ceiling(touched.shard, &self.shared.region.board.applied(touched.shard));
+        }
+    }
+
+    fn project_event(&self, log: LogId, position: Position, event: &Event, outcome: &mut Option<Outcome>, changes: &mut Changes, t: &mut Transaction) {
+        let Some(outcome) = outcome else { return };
+        let order = event.update.order;
+        let key = history::key(&event.kind, &event.id, order);
+        let record = history::Record {
+            n: event.dot().n,
+            command: &event.command,
+            args: &event.args,
+            actor: &event.actor,
+            void: false,
+            position: (position.epoch, position.commit, position.index),
+            cause: event.cause.as_ref().map(|cause| (&*cause.kind, &*cause.id, cause.dot.incarnation, cause.dot.n)),
+        };
+        t.put(key.clone(), encode(&record));
+        for &follower in self.followers.of_event(&event.kind, &event.command) {
+            let tracked = &self.tracked[follower];
+            if tracked.built.as_ref().is_some_and(|built| key > *built) {
+                continue;
+            }
+            let id = event.dot().to_string();
+            let region = self.shared.region.membership.name(log.origin);
+            let args = args(tracked, event);
+            let view = EventView {
+                id: &id,
+                aggregate: &event.kind,
+                command: &event.command,
+                aggregate_id: &event.id,
+                args: &args,
+                at: order.clock,
+                region: &region,
+                actor: &event.actor,
+            };
+            if changes.event(tracked, &view, order, t) {
+                name_view(&mut outcome.views, tracked);
+            }
+        }
+    }
+
+    /// The progress after the batch; what it changes is written, and raises what readers must expect.
+    fn advance(&self, batch: &Batch, t: &mut Transaction) -> Progress {
+        let mut progress = self.progress.clone();
+        let mut shards = BTreeSet::new();
+        for delivered in &batch.entries {
+            progress.raise(delivered.log, delivered.position);
+            shards.insert(delivered.log.shard);
+        }
+        for shard in shards {
+            let (key, applied) = (progress::key(shard), progress.shard(shard));
+            self.shared.raise_ceiling(shard, &applied);
+            t.read_key(&key).put(key, progress::encode(&applied));
+        }
+        progress
+    }
+}
+
+fn args(tracked: &Tracked, event: &Event) -> Args {
+    let command = tracked.generation.model().aggregate(&event.kind).and_then(|of| of.command(&event.command));
+    command.map_or_else(Args::default, |command| command.stored_args(event.args.as_bytes()))
+}
+
+/// Of a document in the cache, in bytes, about.
+fn weight(record: &Record) -> usize {
+    256 + 48 * record.values.len() + record.conflicts.len() + record.values.iter().map(nested).sum::<usize>()
+}
+
+fn nested(value: &Value) -> usize {
+    match value {
+        Value::Str(text) => text.len(),
+        Value::List(items) => items.iter().map(|item| 32 + nested(item)).sum(),
+        Value::Object(members) => members.iter().map(|(name, value)| 48 + name.len() + nested(value)).sum(),
+        _ => 0,
+    }
+}

@@ -1,0 +1,30 @@
+//! One document.
+
+use super::Found;
+use crate::document::{Held, render};
+use crate::keys::document;
+use crate::shared::Shared;
+use crate::{ReadRefused, query};
+use std::time::Duration;
+use sterna_log::{Token, shard_of};
+use sterna_write::ETag;
+
+impl Shared {
+    pub(crate) async fn document(&self, kind: &str, id: &str, token: Option<&Token>, wait: Duration) -> Result<Found, ReadRefused> {
+        let plan = self.plan();
+        let of = query::known_type(&plan, kind)?;
+        query::check_id(id)?;
+        let shard = shard_of(&of.name, id, self.region.shards());
+        self.wait_for(std::iter::once(shard), token, wait).await?;
+        let snapshot = self.store.snapshot().await?;
+        let key = document::key(&of.name, id);
+        let first = sterna_store::get(&*snapshot, &key).await?.ok_or(ReadRefused::NotFound)?;
+        let Held { record, .. } = Held::load(of, &plan.layouts, &key, first, &*snapshot).await?;
+        if !record.present {
+            return Err(ReadRefused::Deleted);
+        }
+        let json = render(of, id, &record).into();
+        let token = self.answer_token(token, std::iter::once(shard));
+        Ok(Found { json, etag: ETag::of(&record.seen, plan.model.version), token })
+    }
+}
