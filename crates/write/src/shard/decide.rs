@@ -41,7 +41,8 @@ impl Shard {
         }
         let event = *record.dots.first()?;
         let mut accepted = self.accepted(job, working, event);
-        accepted.replayed = true;
+        // After an unknown result it was most likely this very attempt.
+        accepted.replayed = job.attempts == 0;
         Some(Ok(accepted))
     }
 

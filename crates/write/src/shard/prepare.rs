@@ -114,7 +114,8 @@ impl Shard {
         let now = idem::bucket(Clock::from_ms(self.region.env.wall_ms()), model.idempotency_window_ms);
         let mut keys: Vec<(AggregateId, Name, u32)> = Vec::new();
         let known = |id: &AggregateId| batch.touched.get(id).is_some_and(|working| !working.aggregate.seen.is_empty());
-        for job in jobs.iter().filter(|job| !job.key_made && known(&job.command.aggregate)) {
+        // A key that was made here is known only to this job, so only its own earlier attempt can have used it.
+        for job in jobs.iter().filter(|job| (!job.key_made || job.attempts > 0) && known(&job.command.aggregate)) {
             let id = &job.command.aggregate;
             keys.extend([now, now.saturating_sub(1)].map(|bucket| (id.clone(), job.key.clone(), bucket)));
         }
