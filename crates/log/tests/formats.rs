@@ -1,4 +1,5 @@
 //! What is encoded decodes to itself, and damage never to anything.
+#![allow(clippy::unwrap_used, reason = "in a test")]
 
 mod any;
 

@@ -1,4 +1,5 @@
 //! The stream's conformance suite over loopback sockets, without a secret and with one.
+#![allow(clippy::unwrap_used, reason = "in a test")]
 
 #[allow(dead_code)]
 mod cluster;

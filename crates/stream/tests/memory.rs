@@ -1,4 +1,5 @@
 //! The memory engine: the conformance suite, and its faults.
+#![allow(clippy::unwrap_used, reason = "in a test")]
 
 use std::sync::Arc;
 use std::time::Duration;
