@@ -1,0 +1,51 @@
+//! `GET /v1/conflicts`: the ledger.
+
+use super::{Paging, link};
+use crate::request::Query;
+use crate::{Code, Problem, Services, reply};
+use axum::extract::State;
+use axum::response::Response;
+use http::{HeaderValue, Uri, header};
+use serde::Serialize;
+use std::sync::Arc;
+
+#[derive(Serialize)]
+struct Body<'a> {
+    data: &'a [serde_json::Value],
+    next: Option<&'a str>,
+}
+
+/// `?type=` and `&id=` narrow it.
+pub(crate) async fn conflicts(State(services): State<Arc<Services>>, uri: Uri, mut query: Query) -> Result<Response, Problem> {
+    let Paging { limit, after } = Paging::take(&mut query)?;
+    let (kind, id) = (query.take("type")?, query.take("id")?);
+    query.end()?;
+    let limit = checked(limit, &services)?;
+    check_known(&services, kind.as_deref(), id.as_deref())?;
+    let page = services.writer.conflicts(after.as_deref(), limit, kind.as_deref(), id.as_deref()).await?;
+    let body = serde_json::to_vec(&Body { data: &page.rows, next: page.next.as_deref() }).expect("JSON values always serialize");
+    let mut response = reply::json(body);
+    response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-cache"));
+    if let Some(next) = &page.next {
+        reply::set(response.headers_mut(), header::LINK, link(&uri, next));
+    }
+    Ok(response)
+}
+
+fn checked(limit: Option<usize>, services: &Services) -> Result<usize, Problem> {
+    let most = services.limits.conflict_rows_max;
+    let limit = limit.unwrap_or(services.limits.conflict_rows_default);
+    let invalid = || Problem::new(Code::InvalidLimit, format!("`limit` is a number from 1 to {most}"));
+    (1..=most).contains(&limit).then_some(limit).ok_or_else(invalid)
+}
+
+fn check_known(services: &Services, kind: Option<&str>, id: Option<&str>) -> Result<(), Problem> {
+    let model = services.writer.region().model();
+    match (kind, id) {
+        (None, Some(_)) => Err(Problem::new(Code::InvalidQuery, "`id` needs a `type` beside it")),
+        (Some(kind), _) if model.aggregate(kind).is_none() => {
+            Err(Problem::new(Code::UnknownType, format!("there is no aggregate type `{kind}` in the model")))
+        }
+        _ => Ok(()),
+    }
+}

@@ -1,0 +1,74 @@
+//! What a router is made of.
+
+use crate::{Limits, Metrics};
+use prometheus::Registry;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use sterna_env::Scope;
+use sterna_log::TokenKey;
+use sterna_read::Reads;
+use sterna_replicate::Replication;
+use sterna_write::Writer;
+
+/// One region's services. Cheap to clone.
+#[derive(Clone)]
+pub struct Services {
+    pub writer: Arc<Writer>,
+    pub reads: Arc<Reads>,
+    pub replication: Arc<Replication>,
+    pub tokens: TokenKey,
+    /// What `/metrics` shows.
+    pub registry: Registry,
+    pub metrics: Metrics,
+    /// Streams end when it stops.
+    pub scope: Scope,
+    pub readiness: Arc<Readiness>,
+    pub limits: Arc<Limits>,
+    /// Links that can be cut and healed on request; only where a developer asked for it.
+    pub links: Option<Arc<dyn Links>>,
+}
+
+/// What the process says of itself, beside what its services say.
+#[derive(Debug, Default)]
+pub struct Readiness {
+    started: AtomicBool,
+    draining: AtomicBool,
+}
+
+impl Readiness {
+    /// Everything is set up.
+    pub fn start(&self) {
+        self.started.store(true, Ordering::Relaxed);
+    }
+
+    /// Clients should go elsewhere: the process stops soon, and serves until then.
+    pub fn drain(&self) {
+        self.draining.store(true, Ordering::Relaxed);
+    }
+
+    pub(crate) fn is_started(&self) -> bool {
+        self.started.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn is_draining(&self) -> bool {
+        self.draining.load(Ordering::Relaxed)
+    }
+}
+
+/// The links between this region and its peers, for demonstrations and tests.
+pub trait Links: Send + Sync {
+    fn links(&self) -> Vec<LinkState>;
+    /// Nothing passes in either direction until it is healed. Cutting a cut link changes nothing.
+    fn cut(&self, peer: &str) -> Result<(), UnknownPeer>;
+    fn heal(&self, peer: &str) -> Result<(), UnknownPeer>;
+}
+
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct LinkState {
+    pub peer: String,
+    pub cut: bool,
+}
+
+#[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
+#[error("there is no peer `{0}`")]
+pub struct UnknownPeer(pub String);
