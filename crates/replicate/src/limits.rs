@@ -26,11 +26,9 @@ pub const FOLLOW_PAUSE_MAX: Duration = Duration::from_secs(2);
 pub const REFUSED_PAUSE: Duration = Duration::from_secs(5);
 /// Entries handed to the writer at once, in bytes: frames that are here already are joined up to this.
 pub const MERGE_BYTES: usize = 1 << 20;
-pub const MERGE_PAUSE_FIRST: Duration = Duration::from_millis(50);
-pub const MERGE_PAUSE_MAX: Duration = Duration::from_secs(2);
 /// One request to a peer's copy of a log.
 pub const FETCH_WAIT: Duration = Duration::from_secs(2);
-/// How often a silent origin's log is sought at the other regions: first, and while there is nothing new.
+/// How often each region is asked for a silent origin's log: first, and while there is nothing new.
 pub const CARRY_PAUSE_FIRST: Duration = Duration::from_millis(200);
 pub const CARRY_PAUSE_MAX: Duration = Duration::from_secs(1);
 
@@ -41,8 +39,6 @@ pub const RECOVERY_PAUSE_FIRST: Duration = Duration::from_millis(100);
 pub const RECOVERY_PAUSE_MAX: Duration = Duration::from_secs(5);
 /// Suspicions that wait to be looked into; more add nothing.
 pub const CLAIMS_MAX: usize = 16;
-/// After the gate was closed, the time in which what had passed it commits.
-pub const DRAIN_WAIT: Duration = Duration::from_millis(500);
 pub const ADMIT_PAUSE_FIRST: Duration = Duration::from_millis(100);
 pub const ADMIT_PAUSE_MAX: Duration = Duration::from_secs(2);
 

@@ -46,7 +46,7 @@ impl Metrics {
             repairs: counters("sterna_replicate_repairs_total", "Requests that filled a hole, by the region that answered.", "from"),
             carried: counters(
                 "sterna_replicate_carried_entries_total",
-                "Entries that another region passed on for a silent origin, by that region.",
+                "Entries fetched while the origin's stream was silent, by the region that had them.",
                 "from",
             ),
             damaged: counters("sterna_replicate_damaged_frames_total", "Frames whose bytes were damaged, by origin.", "origin"),

@@ -72,6 +72,7 @@ impl Peers {
         if frame.membership_number == self.membership.number && frame.membership_hash != self.hash {
             return Err(self.disagrees(frame));
         }
+        peer.refused = None;
         let named = Some((frame.membership_number, frame.membership_hash));
         let news = peer.membership != named || peer.models != frame.models;
         if news {
@@ -104,11 +105,8 @@ impl Peers {
             if frame.sent_ms > 0 && frame.is_heartbeat() {
                 peer.clock_skew_ms = Some(self.env.wall_ms() as i64 - frame.sent_ms as i64);
             }
-            if peer.followed.insert(frame.log.shard) {
-                peer.refused = None;
-                if peer.followed.len() == usize::from(self.membership.shards) {
-                    peer.last_error = None;
-                }
+            if peer.followed.insert(frame.log.shard) && peer.followed.len() == usize::from(self.membership.shards) {
+                peer.last_error = None;
             }
         }
     }

@@ -53,7 +53,8 @@ impl Relay {
         }
         loop {
             any.borrow_and_update();
-            join_all(shards.iter_mut().map(ShardRelay::turn)).await;
+            let now = self.env().now();
+            join_all(shards.iter_mut().filter(|shard| shard.has_work(now)).map(ShardRelay::turn)).await;
             let due = shards.iter().map(|shard| shard.due).min().unwrap_or_else(|| self.env().now() + HEARTBEAT_EVERY);
             let pause = due.saturating_duration_since(self.env().now());
             self.env().timeout(pause, any.changed()).await;
@@ -85,13 +86,13 @@ impl ShardRelay {
         }
     }
 
+    fn has_work(&self, now: Instant) -> bool {
+        self.due <= now || !self.failing && self.changed.has_changed().unwrap_or(false)
+    }
+
     /// Does what is due.
     async fn turn(&mut self) {
         let now = self.env().now();
-        let overdue = self.due <= now;
-        if self.failing && !overdue || !overdue && !self.changed.has_changed().unwrap_or(false) {
-            return;
-        }
         self.changed.borrow_and_update();
         for _ in 0..FRAMES_PER_TURN_MAX {
             let applied = self.relay.writer.region().board.applied(self.id);

@@ -37,6 +37,8 @@ struct Follower {
     log: LogId,
     /// Up to where the log was read.
     at: Position,
+    /// Up to where it was read before a rewind.
+    read_before: Position,
     /// Deliveries and, behind those of an entry, its end. They resolve in order.
     under_way: FuturesOrdered<Boxed<'static, Option<Position>>>,
 }
@@ -51,7 +53,7 @@ impl Reactor {
                 reactor.gate.opened().await;
                 let log = LogId { origin: reactor.writer.region().me, shard };
                 let at = done.load(shard).await;
-                Follower { reactor, done, log, at, under_way: FuturesOrdered::new() }.run().await;
+                Follower { reactor, done, log, at, read_before: at, under_way: FuturesOrdered::new() }.run().await;
             });
         }
         let stopping = scope.clone();
@@ -70,7 +72,7 @@ impl Follower {
             changed.borrow_and_update();
             rewound.borrow_and_update();
             if let Some(position) = reactor.rewinds.take(self.log.shard) {
-                self.rewind(position);
+                self.rewind(position).await;
             }
             match self.read().await {
                 Ok(true) => continue,
@@ -105,6 +107,11 @@ impl Follower {
     }
 
     async fn react(&mut self, entry: &LogEntry) {
+        let epoch = self.reactor.writer.region().life().epoch;
+        if entry.position <= self.read_before && entry.position.epoch >= epoch {
+            // Only older epochs have insertions.
+            return;
+        }
         let decoded = match entry.entry() {
             Ok(decoded) => Arc::clone(decoded),
             Err(error) => {
@@ -151,11 +158,15 @@ impl Follower {
     }
 
     /// What was inserted behind `position` has reactions too.
-    fn rewind(&mut self, position: Position) {
-        if position < self.at {
-            self.at = position;
-            self.under_way = FuturesOrdered::new();
-            self.done.rewind(self.log.shard, position);
+    async fn rewind(&mut self, position: Position) {
+        if position >= self.at {
+            return;
         }
+        while let Some(end) = self.under_way.next().await {
+            self.reached(end);
+        }
+        self.read_before = self.at.max(self.read_before);
+        self.at = position;
+        self.done.rewind(self.log.shard, position);
     }
 }

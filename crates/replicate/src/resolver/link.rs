@@ -1,19 +1,17 @@
 //! How it goes with the way from an origin to here.
 
 use crate::limits::SILENCE_MAX;
-use parking_lot::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 use sterna_env::{Env, Instant};
 use sterna_log::{Frame, Position};
-use tokio::sync::Notify;
+use tokio::sync::watch;
 
 pub(super) struct Link {
     env: Env,
-    state: Mutex<State>,
+    state: watch::Sender<State>,
     /// What the last heartbeat said of its time.
     sent_ms: AtomicU64,
-    changed: Notify,
 }
 
 #[derive(Clone, Copy)]
@@ -26,7 +24,7 @@ enum State {
 
 impl Link {
     pub fn new(env: &Env) -> Self {
-        Self { env: env.clone(), state: Mutex::new(State::Heard(env.now())), sent_ms: AtomicU64::new(0), changed: Notify::new() }
+        Self { env: env.clone(), state: watch::Sender::new(State::Heard(env.now())), sent_ms: AtomicU64::new(0) }
     }
 
     /// The stream delivered a frame. True if that shows the origin to be alive: a stream may keep the last heartbeat of a dead one.
@@ -34,24 +32,27 @@ impl Link {
         let known = self.sent_ms.swap(frame.sent_ms, Ordering::Relaxed) == frame.sent_ms;
         let alive = !known || frame.sent_ms == 0 || frame.end() > copied;
         if alive {
-            *self.state.lock() = State::Heard(self.env.now());
+            self.state.send_if_modified(|state| {
+                *state = State::Heard(self.env.now());
+                false
+            });
         }
         alive
     }
 
     pub fn unreachable(&self) {
-        *self.state.lock() = State::Unreachable;
-        self.changed.notify_one();
+        self.state.send_replace(State::Unreachable);
     }
 
     pub fn refused(&self) {
-        *self.state.lock() = State::Refused;
+        self.state.send_replace(State::Refused);
     }
 
     /// Resolves when the origin is silent or out of reach.
     pub async fn silent(&self) {
+        let mut state = self.state.subscribe();
         loop {
-            let patience = match *self.state.lock() {
+            let patience = match *state.borrow_and_update() {
                 State::Heard(at) => (at + SILENCE_MAX).saturating_duration_since(self.env.now()),
                 State::Unreachable => Duration::ZERO,
                 State::Refused => SILENCE_MAX,
@@ -59,7 +60,7 @@ impl Link {
             if patience.is_zero() {
                 return;
             }
-            self.env.timeout(patience, self.changed.notified()).await;
+            self.env.timeout(patience, state.changed()).await;
         }
     }
 }

@@ -2,7 +2,7 @@
 //!
 //! One follower for each (origin, shard). What a stream delivers is only believed where it fits: a frame that begins behind this
 //! region's copy is a hole, and is filled from the origin or from any region that has a copy. While an origin is silent its log is
-//! sought at the others, so that a third region carries what two can't send each other.
+//! sought by request, also at the others, so that a third region carries what two can't send each other.
 
 mod carry;
 mod follow;
@@ -80,8 +80,9 @@ impl LogFollower {
         self.region().board.copied(self.log.shard).get(self.log.origin)
     }
 
-    /// The other regions that may have a copy of the log.
-    fn bystanders(&self) -> impl Iterator<Item = RegionId> + '_ {
-        self.region().peers().filter(|region| *region != self.log.origin)
+    /// The regions that may have the log, the origin first.
+    fn holders(&self) -> impl Iterator<Item = RegionId> + '_ {
+        let copies = self.region().peers().filter(|region| *region != self.log.origin);
+        std::iter::once(self.log.origin).chain(copies)
     }
 }

@@ -11,7 +11,7 @@ impl LogFollower {
     /// `until` was reached; without it, if anything was copied.
     pub(super) async fn fill(&self, until: Option<Position>) -> bool {
         let start = self.copied();
-        for from in std::iter::once(self.log.origin).chain(self.bystanders()) {
+        for from in self.holders() {
             self.fill_from(from, until).await;
             if until.map_or(self.copied() > start, |until| self.copied() >= until) {
                 return true;

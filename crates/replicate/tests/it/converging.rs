@@ -73,7 +73,7 @@ async fn the_third_region_carries_what_two_can_not_send_each_other() {
     let items = cluster.document("cart", "c-1").await["items"].take();
     assert_eq!(items.as_object().map(serde_json::Map::len), Some(40));
     let carried: f64 = ["ap", "us"].map(|name| cluster[name].metric("sterna_replicate_carried_entries_total")).iter().sum();
-    assert_eq!(carried, 40.0);
+    assert_eq!(carried, 40.0, "each fetched the other's from the third");
     let status = cluster["ap"].replication.status();
     assert!(status.origins.iter().any(|origin| &*origin.name == "us" && !origin.connected && origin.last_error.is_some()), "{status:#?}");
     cluster.heal("ap", "us");

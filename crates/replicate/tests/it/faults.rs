@@ -45,3 +45,14 @@ async fn what_the_stream_no_longer_has_comes_from_a_copy() {
     cluster.settled().await;
     assert_eq!(cluster.document("cart", "c-1").await["items"].as_object().map(serde_json::Map::len), Some(40));
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_stream_that_delivers_nothing_is_replaced_by_requests() {
+    let cluster = Cluster::open(10).await;
+    cluster.hub.set_faults(Faults { seed: 1, drop_permille: 1000, ..Faults::default() });
+    cluster["ap"].add("c-1", "tea").await;
+    cluster.settled().await;
+    assert_eq!(cluster.document("cart", "c-1").await["items"]["tea"], 1);
+    let status = cluster["eu"].replication.status();
+    assert!(status.origins.iter().all(|origin| !origin.connected && origin.lag.as_secs() < 10), "{status:#?}");
+}
