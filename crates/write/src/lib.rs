@@ -9,6 +9,7 @@ mod clock;
 mod command;
 mod document;
 mod etag;
+mod expire;
 pub mod keys;
 pub mod limits;
 mod ledger;

@@ -49,3 +49,9 @@ pub const SWEEP_BATCH_MAX: usize = 256;
 /// How long a shard is quiet before it closes tails; doubled while nothing can be closed.
 pub const SWEEP_PAUSE_FIRST: Duration = Duration::from_millis(500);
 pub const SWEEP_PAUSE_MAX: Duration = Duration::from_secs(30);
+/// Between looks for expired idempotency records.
+pub const EXPIRE_EVERY: Duration = Duration::from_secs(60);
+/// Records cleared in one transaction.
+pub const EXPIRE_KEYS_MAX: usize = 2_000;
+/// A region that was not heard of for so long may still send old events.
+pub const EXPIRE_SILENCE_MAX: Duration = Duration::from_secs(10);

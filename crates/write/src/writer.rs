@@ -80,6 +80,7 @@ impl Writer {
             scope.spawn(Shard::new(Arc::clone(&region), id, parts, (taken_commands, taken_merges), standing).run());
             shards.push(Inputs { commands, merges });
         }
+        scope.spawn_until_stop(crate::expire::run(Arc::clone(&region)));
         Ok(Arc::new(Self { region, logs, states, metrics, shards }))
     }
 
