@@ -3,6 +3,7 @@
 mod cluster;
 mod converging;
 mod faults;
+mod random;
 mod reacting;
 mod restoring;
 mod world;
