@@ -1,4 +1,4 @@
-//! The protobuf wire format: https://protobuf.dev/programming-guides/encoding/.
+//! The protobuf wire format: <https://protobuf.dev/programming-guides/encoding/>.
 
 use crate::codec::DecodeError;
 use prost::encoding::{decode_varint, encode_varint};
