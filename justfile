@@ -10,7 +10,7 @@ dev *ARGS:
 
 # all tests
 test:
-    cargo test --workspace
+    cargo test
 
 # formatting, lints, documentation, licences
 check:
