@@ -1,3 +1,10 @@
-//! The binary: configuration, composition, command line.
+//! The binary.
 
-fn main() {}
+use std::process::ExitCode;
+
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+fn main() -> ExitCode {
+    sterna::cli::main()
+}

@@ -1,0 +1,30 @@
+//! `serve`: one region, until it is asked to stop.
+
+use super::args::Serve;
+use super::{Outcome, say};
+use crate::config::Config;
+use crate::region::{Extras, RunningRegion, load_model, members};
+use crate::signals::asked_to_stop;
+use anyhow::Result;
+use sterna_env::Env;
+use tokio::task::block_in_place;
+
+pub async fn serve(env: &Env, args: Serve) -> Result<Outcome> {
+    let variables: Vec<(String, String)> = std::env::vars_os().filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?))).collect();
+    let config = Config::load(&args.config, &variables)?;
+    let logs = sterna_telemetry::init(sterna_telemetry::Options {
+        format: config.telemetry.format,
+        filter: config.telemetry.log.clone(),
+        service: "sterna".to_owned(),
+        region: config.region.clone(),
+        otlp_endpoint: config.telemetry.otlp.clone(),
+    })?;
+    let model = load_model(&config.model, &members(&config))?;
+    let region = RunningRegion::start(&config, model, env.clone(), Extras::default()).await?;
+    say(format!("region {} listens on {}", region.name, region.url()));
+    asked_to_stop().await?;
+    tracing::info!(region = %region.name, "stopping");
+    region.stop().await;
+    block_in_place(|| drop(logs));
+    Ok(Outcome::Done)
+}
