@@ -8,6 +8,8 @@ use sterna_crdt::{FieldKind, Name, Schema};
 pub struct AggregateType {
     pub name: Name,
     pub(crate) fields: Vec<FieldDef>,
+    /// Places in `fields`, in order of the names.
+    pub(crate) fields_by_name: Vec<usize>,
     pub(crate) field_at: HashMap<Name, usize>,
     pub(crate) commands: Vec<Command>,
     pub(crate) command_at: HashMap<Name, usize>,

@@ -28,6 +28,10 @@ pub struct Diagnostic {
     pub hint: Option<String>,
 }
 
+/// Characters of a line that are shown, and how many of them before the mistake.
+const SHOWN: usize = 140;
+const SHOWN_BEFORE: usize = 100;
+
 impl Diagnostic {
     pub fn is_error(&self) -> bool {
         self.severity == Severity::Error
@@ -40,14 +44,18 @@ impl Diagnostic {
             Severity::Warning => "warning",
             Severity::Note => "note",
         };
-        let source = text.lines().nth(self.line - 1).unwrap_or_default();
+        let source = text.lines().nth(self.line - 1).unwrap_or_default().trim_end();
         let gutter = " ".repeat(self.line.to_string().len());
-        let rest = source.chars().count().saturating_sub(self.column - 1).max(1);
-        let marked = text.get(self.span.clone()).map_or(1, |marked| marked.lines().next().map_or(1, |line| line.chars().count()));
-        let indent: String = source.chars().take(self.column - 1).map(|c| if c == '\t' { '\t' } else { ' ' }).collect();
+        let from = self.column.saturating_sub(1).saturating_sub(SHOWN_BEFORE);
+        let (before, after) = (if from > 0 { "…" } else { "" }, if source.chars().count() > from + SHOWN { "…" } else { "" });
+        let shown: String = source.chars().skip(from).take(SHOWN).collect();
+        let at = self.column - 1 - from;
+        let rest = shown.chars().count().saturating_sub(at).max(1);
+        let marked = text.get(self.span.clone()).and_then(|marked| marked.lines().next()).map_or(1, |line| line.chars().count());
+        let indent: String = before.chars().chain(shown.chars().take(at)).map(|c| if c == '\t' { '\t' } else { ' ' }).collect();
         let mut out = format!("{severity}[{}]: {}\n", self.code, self.message);
         let _ = writeln!(out, "{gutter}--> {file_name}:{}:{}", self.line, self.column);
-        let _ = writeln!(out, "{gutter} |\n{} | {}", self.line, source.trim_end());
+        let _ = writeln!(out, "{gutter} |\n{} | {before}{shown}{after}", self.line);
         let _ = writeln!(out, "{gutter} | {indent}{}", "^".repeat(marked.clamp(1, rest)));
         if let Some(hint) = &self.hint {
             let _ = writeln!(out, "{gutter} = help: {hint}");

@@ -8,6 +8,8 @@ pub const EXPRESSION_BYTES_MAX: usize = 2048;
 pub const EXPRESSION_NODES_MAX: usize = 512;
 /// How deep brackets may nest in one expression.
 pub const EXPRESSION_NESTING_MAX: usize = 24;
+/// How deep a compiled expression may be; a chain such as `a + b + c` counts each step.
+pub const EXPRESSION_DEPTH_MAX: usize = 100;
 /// How deep `exists`, `all`, `filter` and `map` may nest: each level multiplies the cost by a list's length.
 pub const MACRO_NESTING_MAX: usize = 2;
 /// How deep types may nest.

@@ -173,7 +173,7 @@ impl<'t> Loader<'t, '_> {
         let found = aggregates.iter().position(|known| known.name.as_ref() == name);
         if found.is_none() {
             let names: Vec<_> = aggregates.iter().map(|known| known.name.as_ref()).collect();
-            let hint = did_you_mean(name, names.iter().copied()).unwrap_or_else(|| format!("there are {}", list(&names)));
+            let hint = did_you_mean(name, names.iter().copied()).unwrap_or_else(|| crate::reader::there(&names));
             self.report.error_with("unknown-aggregate", span, format!("there is no aggregate `{name}`"), hint);
         }
         found

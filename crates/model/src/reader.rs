@@ -117,6 +117,15 @@ impl<'t> Section<'t> {
     }
 }
 
+/// "there are `a` and `b`", "there is `a`", "there is none".
+pub(crate) fn there<S: AsRef<str>>(names: &[S]) -> String {
+    match names {
+        [] => "there is none".to_owned(),
+        [one] => format!("there is `{}`", one.as_ref()),
+        names => format!("there are {}", list(names)),
+    }
+}
+
 /// "`a`, `b` and `c`".
 pub(crate) fn list<S: AsRef<str>>(names: &[S]) -> String {
     match names {

@@ -54,7 +54,16 @@ impl StateView for FieldsView<'_> {
 
 /// A state as a document holds it: the visible values, in order of the fields.
 pub fn document(aggregate: &AggregateType, fields: &Fields) -> Vec<Value> {
-    aggregate.fields().iter().map(|def| fields.value(&def.name, &def.kind)).collect()
+    let mut document: Vec<Value> = aggregate.fields().iter().map(|def| def.kind.unset()).collect();
+    let mut touched = fields.iter().peekable();
+    for at in &aggregate.fields_by_name {
+        let def = &aggregate.fields()[*at];
+        while touched.next_if(|(name, _)| **name < def.name).is_some() {}
+        if let Some((_, field)) = touched.next_if(|(name, _)| **name == def.name) {
+            document[*at] = field.value(&def.kind);
+        }
+    }
+    document
 }
 
 /// The state of an aggregate that doesn't exist.

@@ -13,6 +13,7 @@ pub(crate) fn stored(slot: &Slot, json: &serde_json::Value) -> Option<Value> {
     Some(match (&slot.value_type, json) {
         (ValueType::Int { .. }, json) => Value::Int(json.as_i64()?),
         (ValueType::Bool, json) => Value::Bool(json.as_bool()?),
+        (ValueType::String { .. }, json) => Value::str(json.as_str()?),
         (ValueType::List { of, .. }, json) => Value::List(json.as_array()?.iter().map(|item| stored(of, item)).collect::<Option<_>>()?),
         (ValueType::Object(members), json) => {
             let json = json.as_object()?;

@@ -1,7 +1,6 @@
 //! Checks functions and macros.
 
-use super::check::{Checked, Checker, Reported, with_article};
-use super::coerce::same;
+use super::check::{Checked, Checker, with_article};
 use super::node::{Function, Macro, Node};
 use super::ty::{Ty, Typ};
 use crate::diagnostic::did_you_mean;
@@ -36,12 +35,26 @@ const FUNCTIONS: &[(&str, &str, usize, usize)] = &[
     ("map", "list.map(x, value)", 3, 3),
 ];
 
+/// What other languages call them.
+const OTHERS: &[(&str, &str)] = &[
+    ("len", "a length is `size(x)`"),
+    ("length", "a length is `size(x)`"),
+    ("count", "a length is `size(x)`; for a part of a list, `size(x.filter(e, condition))`"),
+    ("avg", "an average is a rollup's `avg`; else `sum(x) / size(x)`"),
+    ("toLower", "it is `lower(x)`"),
+    ("lowerAscii", "it is `lower(x)`"),
+    ("any", "it is `list.exists(x, condition)`"),
+    ("str", "it is `string(x)`"),
+    ("coalesce", "write `x != null ? x : y`; for a map, `get(map, key, default)`"),
+    ("now", "`now` is no function: write it without brackets"),
+];
+
 impl Checker<'_, '_, '_> {
     pub fn call(&mut self, expr: &IdedExpr, call: &CallExpr) -> Checked {
         let name = call.func_name.as_str();
         let Some((_, usage, least, most)) = FUNCTIONS.iter().find(|(known, ..)| *known == name) else {
             let hint = did_you_mean(name, FUNCTIONS.iter().map(|(name, ..)| *name));
-            let hint = hint.or_else(|| (name == "avg").then(|| "an average is a rollup's `avg`; else `sum(x) / size(x)`".to_owned()));
+            let hint = hint.or_else(|| OTHERS.iter().find(|(other, _)| *other == name).map(|(_, hint)| (*hint).to_owned()));
             return self.fail("unknown-function", expr, format!("there is no function `{name}`"), hint);
         };
         let args: Vec<&IdedExpr> = call.target.as_deref().into_iter().chain(&call.args).collect();
@@ -103,7 +116,7 @@ impl Checker<'_, '_, '_> {
             ("sum", [of]) => {
                 let (node, typ) = self.some(of)?;
                 match values_of(&typ.ty) {
-                    Some(value) if matches!(value.ty, Ty::Int | Ty::Any | Ty::Wrong) => call(Function::Sum, vec![node], Ty::Int),
+                    Some(value) if matches!(value.ty, Ty::Int | Ty::Any | Ty::Never) => call(Function::Sum, vec![node], Ty::Int),
                     _ => self.wrong(of, &typ.ty, "a list, a set or a map of ints"),
                 }
             }
@@ -125,9 +138,6 @@ impl Checker<'_, '_, '_> {
     }
 
     fn wrong<T>(&mut self, expr: &IdedExpr, ty: &Ty, wanted: &str) -> Checked<T> {
-        if *ty == Ty::Wrong {
-            return Err(Reported);
-        }
         let text = self.text(expr);
         self.fail("type-mismatch", expr, format!("`{text}` is {}, not {wanted}", with_article(ty)), None)
     }
@@ -161,7 +171,7 @@ impl Checker<'_, '_, '_> {
         let (key_ty, value) = match &typ.ty {
             Ty::Map { key, value } => (Ty::clone(key), Typ::clone(value)),
             Ty::List(of) => (Ty::Int, Typ::clone(of)),
-            Ty::Any | Ty::Wrong => (Ty::Wrong, default_typ.clone()),
+            Ty::Any | Ty::Never => (Ty::Never, default_typ.clone()),
             ty => return self.wrong(map, ty, "a map or a list"),
         };
         let key_node = self.coerced(key, key_node, &key_typ, &key_ty)?;
@@ -178,7 +188,7 @@ impl Checker<'_, '_, '_> {
                 _ => self.wrong(of, &typ.ty, "a list, a set or a map of values with an order"),
             };
         }
-        let (mut nodes, mut joined, mut all_null) = (Vec::new(), Typ::some(Ty::Wrong), true);
+        let (mut nodes, mut joined, mut all_null) = (Vec::new(), Typ::some(Ty::Never), true);
         for arg in args {
             let (node, typ) = self.check(arg)?;
             if !typ.ty.is_scalar() && typ.ty != Ty::Null {
@@ -258,7 +268,6 @@ fn values_of(ty: &Ty) -> Option<Typ> {
         Ty::List(of) => Some(Typ::clone(of)),
         Ty::Map { value, .. } => Some(Typ::clone(value)),
         Ty::Any => Some(Typ::maybe(Ty::Any)),
-        ty if same(ty, &Ty::Wrong) && ty.loose() => Some(Typ::WRONG),
         _ => None,
     }
 }

@@ -9,7 +9,7 @@ use super::ty::{Ty, Typ};
 use super::{Expr, coerce};
 use crate::args::ArgDef;
 use crate::diagnostic::{Report, did_you_mean};
-use crate::limits::EXPRESSION_NODES_MAX;
+use crate::limits::{EXPRESSION_DEPTH_MAX, EXPRESSION_NODES_MAX};
 use crate::reader::{Item, list};
 use cel::common::ast::{EntryExpr, Expr as Cel, IdedExpr, LiteralValue, SelectExpr};
 use std::sync::Arc;
@@ -31,6 +31,7 @@ pub(super) struct Checker<'c, 'm, 't> {
     pub locals: Vec<(String, Typ)>,
     pub macros: usize,
     nodes: usize,
+    depth: usize,
 }
 
 /// Checks the expression in `item`. `facts` are the paths that can't be null here; the ones that it establishes where it is true
@@ -56,7 +57,7 @@ pub(crate) fn check(
         }
     };
     let locals = names.it.iter().map(|it| ("it".to_owned(), it.clone())).collect();
-    let mut checker = Checker { names, report, syntax: &syntax, facts: facts.clone(), locals, macros: 0, nodes: 0 };
+    let mut checker = Checker { names, report, syntax: &syntax, facts: facts.clone(), locals, macros: 0, nodes: 0, depth: 0 };
     let (node, typ) = checker.check(&syntax.root).ok()?;
     let (node, typ) = checker.wanted(&syntax.root, node, typ, want).ok()?;
     learn(&syntax.root, true, facts);
@@ -66,9 +67,17 @@ pub(crate) fn check(
 impl Checker<'_, '_, '_> {
     pub fn check(&mut self, expr: &IdedExpr) -> Checked {
         self.nodes += 1;
-        if self.nodes > EXPRESSION_NODES_MAX {
-            return self.fail("too-large", expr, "this expression is too large", Some(format!("at most {EXPRESSION_NODES_MAX} steps")));
+        if self.nodes > EXPRESSION_NODES_MAX || self.depth == EXPRESSION_DEPTH_MAX {
+            let hint = format!("at most {EXPRESSION_NODES_MAX} steps, {EXPRESSION_DEPTH_MAX} deep");
+            return self.fail("too-large", expr, "this expression is too large", Some(hint));
         }
+        self.depth += 1;
+        let checked = self.check_node(expr);
+        self.depth -= 1;
+        checked
+    }
+
+    fn check_node(&mut self, expr: &IdedExpr) -> Checked {
         match &expr.expr {
             Cel::Literal(literal) => self.literal(expr, literal),
             Cel::Ident(name) => self.ident(expr, name),
@@ -163,11 +172,15 @@ impl Checker<'_, '_, '_> {
     fn unknown_name(&mut self, expr: &IdedExpr, name: &str) -> Checked {
         let all: Vec<String> =
             self.names.all().into_iter().map(str::to_owned).chain(self.locals.iter().map(|(name, _)| name.clone())).collect();
+        if name == "it" {
+            let hint = "`it` is the element of an `each`, which is missing here".to_owned();
+            return self.fail("unknown-name", expr, "`it` is nothing here", Some(hint));
+        }
         let owners = ["state", "args"].into_iter().find(|owner| self.members(owner).contains(&name));
         let hint = match (owners, self.is_variant(name)) {
             (Some(owner), _) => format!("did you mean `{owner}.{name}`?"),
             (None, true) => format!("a variant is written in quotes: '{name}'"),
-            (None, false) => did_you_mean(name, all.iter().map(String::as_str)).unwrap_or_else(|| format!("there are {}", list(&all))),
+            (None, false) => did_you_mean(name, all.iter().map(String::as_str)).unwrap_or_else(|| crate::reader::there(&all)),
         };
         self.fail("unknown-name", expr, format!("`{name}` is no name in {}", self.names.place), Some(hint))
     }
@@ -244,7 +257,6 @@ impl Checker<'_, '_, '_> {
                 Ok((Node::Index(Box::new(of), Box::new(key)), Typ::clone(&value)))
             }
             Ty::Any => Ok((Node::Member(Box::new(of), name), Typ::maybe(Ty::Any))),
-            Ty::Wrong => Err(Reported),
             ty => {
                 let text = self.text(&select.operand);
                 self.fail("type-mismatch", expr, format!("`{text}` is {} and has no members", with_article(&ty)), None)
@@ -254,7 +266,7 @@ impl Checker<'_, '_, '_> {
 
     fn list(&mut self, items: &[IdedExpr]) -> Checked {
         let mut nodes: Vec<(Node, Typ)> = Vec::new();
-        let mut joined = Typ::some(Ty::Wrong);
+        let mut joined = Typ::some(Ty::Never);
         for item in items {
             let (node, typ) = self.check(item)?;
             joined = self.join(item, &mut nodes, joined, node, typ)?;
@@ -266,8 +278,8 @@ impl Checker<'_, '_, '_> {
     pub fn join(&mut self, expr: &IdedExpr, nodes: &mut Vec<(Node, Typ)>, joined: Typ, node: Node, typ: Typ) -> Checked<Typ> {
         let null = joined.null || typ.null;
         let ty = match (&joined.ty, &typ.ty) {
-            (Ty::Wrong | Ty::Null, ty) => ty.clone(),
-            (ty, Ty::Null | Ty::Wrong | Ty::Any) => ty.clone(),
+            (Ty::Never | Ty::Null, ty) => ty.clone(),
+            (ty, Ty::Null | Ty::Never | Ty::Any) => ty.clone(),
             (Ty::Any, ty) => ty.clone(),
             (a, b) if coerce::same(a, b) => a.clone(),
             (Ty::String, wider) if nodes.iter().all(|(node, typ)| typ.ty == Ty::Null || matches!(node, Node::Const(Value::Str(_)))) => {
@@ -318,7 +330,7 @@ fn arg(args: &[ArgDef], name: &str) -> Option<(Node, Typ)> {
 pub(crate) fn with_article(ty: &Ty) -> String {
     let name = ty.to_string();
     match ty {
-        Ty::Null => name,
+        Ty::Null | Ty::Never => name,
         _ if name.starts_with(['a', 'e', 'i', 'o', 'u']) => format!("an {name}"),
         _ => format!("a {name}"),
     }

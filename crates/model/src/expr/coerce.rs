@@ -1,7 +1,8 @@
 //! What a place wants of an expression, and how a value gets there: a literal string becomes a variant, a date or a timestamp, and
 //! a value keeps the rules of the place.
 
-use super::check::{Checked, Checker, Reported, with_article};
+use super::check::{Checked, Checker, with_article};
+use super::names::ArgNames;
 use super::node::Node;
 use super::ty::{Ty, Typ};
 use crate::diagnostic::did_you_mean;
@@ -37,7 +38,7 @@ pub(crate) enum Want<'w> {
 /// Equal but for nulls and unknowns.
 pub(crate) fn same(a: &Ty, b: &Ty) -> bool {
     match (a, b) {
-        (Ty::Any | Ty::Wrong, _) | (_, Ty::Any | Ty::Wrong) => true,
+        (Ty::Any | Ty::Never, _) | (_, Ty::Any | Ty::Never) => true,
         (Ty::List(a), Ty::List(b)) => same(&a.ty, &b.ty),
         (Ty::Map { key, value }, Ty::Map { key: other_key, value: other }) => same(key, other_key) && same(&value.ty, &other.ty),
         (Ty::Object(a), Ty::Object(b)) => {
@@ -55,7 +56,6 @@ impl Checker<'_, '_, '_> {
         }
         let (fits, wanted) = match (want, &typ.ty) {
             (Want::Slot(slot, name), _) => return self.fitted(expr, node, &typ, slot, name),
-            (_, Ty::Wrong) => return Err(Reported),
             (Want::Bool | Want::MaybeBool, ty) => (*ty == Ty::Bool || *ty == Ty::Null && maybe, "true or false"),
             (Want::Int | Want::MaybeInt, ty) => (*ty == Ty::Int || *ty == Ty::Null && maybe, "an int"),
             (Want::Id, ty) => (*ty == Ty::String, "a string (an aggregate's id)"),
@@ -84,7 +84,11 @@ impl Checker<'_, '_, '_> {
         {
             return self.fail("rule-broken", expr, format!("`{name}` {why}"), None);
         }
-        let free = matches!(&node, Node::Const(_)) || !ruled(&slot.value_type) && !typ.ty.loose();
+        let kept = match (&node, self.names.args) {
+            (Node::Arg(at), ArgNames::Declared(args)) => args[*at].slot.value_type == slot.value_type,
+            (node, _) => matches!(node, Node::Const(_)),
+        };
+        let free = kept || !ruled(&slot.value_type) && !typ.ty.loose();
         Ok((if free { node } else { Node::Fits(Box::new(node), slot.clone()) }, wanted))
     }
 
@@ -95,13 +99,11 @@ impl Checker<'_, '_, '_> {
             _ => None,
         };
         match (&typ.ty, to, literal) {
-            (Ty::Wrong, ..) => Err(Reported),
-            (Ty::Null, ..) | (_, Ty::Wrong | Ty::Any, _) => Ok(node),
+            (Ty::Null | Ty::Never, ..) | (_, Ty::Never | Ty::Any, _) => Ok(node),
             (Ty::String | Ty::Any, Ty::Enum(variants), Some(text)) => match variants.iter().position(|variant| *variant == text) {
                 Some(rank) => Ok(Node::Const(Value::Enum { rank: rank as u16, name: variants[rank].clone() })),
                 None => {
-                    let hint =
-                        did_you_mean(&text, variants.iter().map(AsRef::as_ref)).unwrap_or_else(|| format!("there are {}", list(variants)));
+                    let hint = did_you_mean(&text, variants.iter().map(AsRef::as_ref)).unwrap_or_else(|| crate::reader::there(variants));
                     self.fail("unknown-variant", expr, format!("the enum has no `{text}`"), Some(hint))
                 }
             },

@@ -31,7 +31,7 @@ impl Checker<'_, '_, '_> {
             (operators::NEGATE, [of]) => {
                 let (node, typ) = self.some(of)?;
                 match typ.ty {
-                    Ty::Int | Ty::Duration | Ty::Any | Ty::Wrong => Ok((Node::Negate(Box::new(node)), typ)),
+                    Ty::Int | Ty::Duration | Ty::Any | Ty::Never => Ok((Node::Negate(Box::new(node)), typ)),
                     ty => self.fail("type-mismatch", of, format!("`-` needs an int, not {}", with_article(&ty)), None),
                 }
             }
@@ -60,7 +60,7 @@ impl Checker<'_, '_, '_> {
 
     fn conditional(&mut self, test: &IdedExpr, yes: &IdedExpr, no: &IdedExpr) -> Checked {
         let condition = self.typed(test, &Ty::Bool)?;
-        let (mut nodes, none) = (Vec::new(), Typ::some(Ty::Wrong));
+        let (mut nodes, none) = (Vec::new(), Typ::some(Ty::Never));
         let (node, typ) = self.under(test, true, yes)?;
         let joined = self.join(yes, &mut nodes, none, node, typ)?;
         let (node, typ) = self.under(test, false, no)?;
@@ -127,7 +127,7 @@ impl Checker<'_, '_, '_> {
             (_, Ty::Int, Ty::Int) => Ty::Int,
             (Add, Ty::String, Ty::String) => Ty::String,
             (Add, Ty::List(of), Ty::List(other)) if coerce::same(&left_typ.ty, &right_typ.ty) => {
-                let of = if of.ty == Ty::Wrong { other } else { of };
+                let of = if of.ty == Ty::Never { other } else { of };
                 Ty::List(Arc::new(Typ { ty: of.ty.clone(), null: of.null || other.null }))
             }
             (Subtract, Ty::Timestamp, Ty::Timestamp) => Ty::Duration,
@@ -151,7 +151,7 @@ impl Checker<'_, '_, '_> {
         let (element, null) = match &range_typ.ty {
             Ty::List(of) => (of.ty.clone(), true),
             Ty::Map { key, .. } => (Ty::clone(key), false),
-            Ty::Any | Ty::Wrong => (Ty::Wrong, true),
+            Ty::Any | Ty::Never => (Ty::Never, true),
             ty => {
                 let hint = (*ty == Ty::String).then(|| "for a part of a string, use `contains`".to_owned());
                 return self.fail("type-mismatch", expr, format!("`in` needs a list, a set or a map, not {}", with_article(ty)), hint);
@@ -194,7 +194,6 @@ impl Checker<'_, '_, '_> {
                 let (key, _) = self.some(key)?;
                 Ok((Node::Index(Box::new(node), Box::new(key)), Typ::maybe(Ty::Any)))
             }
-            Ty::Wrong => Err(Reported),
             ty => self.fail("type-mismatch", expr, format!("{} has no elements", with_article(ty)), None),
         }
     }

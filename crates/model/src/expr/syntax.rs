@@ -1,8 +1,9 @@
 //! Reading CEL with the `cel` crate: its grammar, without its macros, and where each node stands in the model's text.
 
+use super::facts::is_operator;
 use crate::limits::{EXPRESSION_BYTES_MAX, EXPRESSION_NESTING_MAX, EXPRESSION_NODES_MAX};
 use crate::reader::{Item, Span};
-use cel::common::ast::{CallExpr, EntryExpr, Expr as Cel, IdedExpr, SourceInfo};
+use cel::common::ast::{CallExpr, EntryExpr, Expr as Cel, IdedExpr, SourceInfo, operators};
 
 /// A parsed expression and its place.
 pub(super) struct Syntax<'t> {
@@ -120,16 +121,16 @@ impl<'t> Syntax<'t> {
         }
     }
 
+    /// Each part is visited once: expressions nest.
     fn call_extent(&self, call: &CallExpr, from: usize, to: usize) -> (usize, usize) {
-        let named = call.func_name.chars().all(|c| c.is_alphanumeric() || c == '_') && call.func_name.starts_with(char::is_alphabetic);
-        let last = self.last(call.args.iter(), to);
-        match (&call.target, call.args.first()) {
-            (Some(target), _) => (self.extent(target).0, self.place.behind(last, ')')),
-            (None, _) if named => (from.saturating_sub(call.func_name.chars().count()), self.place.behind(last, ')')),
-            (None, Some(first)) if call.func_name == "_[_]" => (self.extent(first).0, self.place.behind(last, ']')),
-            (None, Some(first)) => (self.extent(first).0.min(from), last),
-            (None, None) => (from, to),
+        let parts: Vec<_> = call.target.as_deref().into_iter().chain(&call.args).map(|part| self.extent(part)).collect();
+        let (first, last) = (parts.first().map_or(from, |part| part.0), parts.iter().map(|part| part.1).max().unwrap_or(to).max(to));
+        if is_operator(call) {
+            let last = if call.func_name == operators::INDEX { self.place.behind(last, ']') } else { last };
+            return (first.min(from), last);
         }
+        let name = if call.target.is_some() { first } else { from.saturating_sub(call.func_name.chars().count()) };
+        (name, self.place.behind(last, ')'))
     }
 
     fn last<'e>(&self, exprs: impl Iterator<Item = &'e IdedExpr>, to: usize) -> usize {

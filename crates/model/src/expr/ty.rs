@@ -33,13 +33,11 @@ pub(crate) enum Ty {
     },
     /// Known at run time only: the old arguments that an `upcast` reads.
     Any,
-    /// Has a mistake that was reported.
-    Wrong,
+    /// An element of the empty list: fits everywhere, and is nowhere.
+    Never,
 }
 
 impl Typ {
-    pub const WRONG: Self = Self { ty: Ty::Wrong, null: false };
-
     pub fn some(ty: Ty) -> Self {
         Self { ty, null: false }
     }
@@ -87,7 +85,7 @@ impl Ty {
                 ValueType::Object(members.iter().map(|(name, typ)| Some((name.clone(), typ.slot()?))).collect::<Option<_>>()?)
             }
             Self::Map { value, .. } => ValueType::Map(Box::new(value.slot()?)),
-            Self::Null | Self::Duration | Self::Any | Self::Wrong => return None,
+            Self::Null | Self::Duration | Self::Any | Self::Never => return None,
         })
     }
 
@@ -97,7 +95,7 @@ impl Ty {
     }
 
     pub fn loose(&self) -> bool {
-        matches!(self, Self::Any | Self::Wrong)
+        matches!(self, Self::Any | Self::Never)
     }
 }
 
@@ -118,7 +116,8 @@ impl fmt::Display for Ty {
             Self::List(of) => write!(f, "list of {of}"),
             Self::Object(_) => write!(f, "object"),
             Self::Map { value, .. } => write!(f, "map of {value}"),
-            Self::Any | Self::Wrong => write!(f, "unknown"),
+            Self::Any => write!(f, "unknown"),
+            Self::Never => write!(f, "nothing"),
         }
     }
 }

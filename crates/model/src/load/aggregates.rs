@@ -42,7 +42,10 @@ impl<'t> Loader<'t, '_> {
         self.infer_keys(&mut fields, &signatures);
         let (defs, bys): (Vec<FieldDef>, Vec<Option<Item<'t>>>) = fields.into_iter().map(|FieldSource { def, by, .. }| (def, by)).unzip();
         let commands = self.commands(signatures, &defs, &bys, delete_wins);
+        let mut fields_by_name: Vec<_> = (0..defs.len()).collect();
+        fields_by_name.sort_by(|a, b| defs[*a].name.cmp(&defs[*b].name));
         Some(AggregateType {
+            fields_by_name,
             field_at: places(defs.iter().map(|def| (&def.name, def.was.as_ref()))),
             command_at: places(commands.iter().map(|command| (&command.name, command.was.as_ref()))),
             name,

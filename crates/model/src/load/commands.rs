@@ -43,9 +43,9 @@ impl<'t> Loader<'t, '_> {
                 false => self.slot(&item, 0),
                 true => item.table(&mut self.report).and_then(|mut section| {
                     (was, deprecated) = self.evolution(&mut section);
-                    let slot = self.slot_in(&mut section, &item, 0);
-                    self.finish_type(&section);
-                    slot
+                    let slot = self.slot_in(&mut section, &item, 0)?;
+                    self.finish_type(&section, &["min", "max", "default", "was", "deprecated"]);
+                    Some(slot)
                 }),
             };
             let Some(slot) = slot else { continue };

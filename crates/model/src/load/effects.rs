@@ -108,7 +108,7 @@ impl<'t> Loader<'t, '_> {
         if found.is_none() {
             let known: Vec<_> = context.fields.iter().map(|def| def.name.as_ref()).collect();
             let hint = name.strip_prefix("state.").map(|name| format!("write `{name}` without `state.`"));
-            let hint = hint.or_else(|| did_you_mean(name, known.iter().copied())).unwrap_or_else(|| format!("there are {}", list(&known)));
+            let hint = hint.or_else(|| did_you_mean(name, known.iter().copied())).unwrap_or_else(|| crate::reader::there(&known));
             self.report.error_with("unknown-field", target.span.clone(), format!("there is no field `{name}`"), hint);
         }
         found

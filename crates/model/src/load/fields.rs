@@ -29,9 +29,9 @@ impl<'t> Loader<'t, '_> {
                 false => self.plain_field(&item),
                 true => item.table(&mut self.report).and_then(|mut section| {
                     (was, deprecated) = self.evolution(&mut section);
-                    let read = self.field_in(&mut section, &item, false);
+                    let read = self.field_in(&mut section, &item, false)?;
                     self.finish_field(&section);
-                    read
+                    Some(read)
                 }),
             };
             let Some((kind, slot, by)) = read else { continue };
@@ -51,9 +51,11 @@ impl<'t> Loader<'t, '_> {
     }
 
     fn finish_field(&mut self, section: &Section<'t>) {
-        let known: &[&str] =
-            if section.has("register") { &["register", "on_conflict", "was", "deprecated"] } else { &["was", "deprecated", "min", "max"] };
-        section.finish("a field", known, &mut self.report);
+        match ["register", "counter", "set", "map"].into_iter().find(|kind| section.has(kind)) {
+            Some("register") => section.finish("a register", &["register", "on_conflict", "was", "deprecated"], &mut self.report),
+            Some(kind) => section.finish(&format!("a {kind}"), &[kind, "was", "deprecated"], &mut self.report),
+            None => self.finish_type(section, &["min", "max", "was", "deprecated"]),
+        }
     }
 
     fn plain_field(&mut self, item: &Item<'t>) -> Option<Read<'t>> {
@@ -99,9 +101,9 @@ impl<'t> Loader<'t, '_> {
                 false => self.plain_field(&given)?,
                 true => {
                     let mut inner = given.table(&mut self.report)?;
-                    let read = self.field_in(&mut inner, &given, true);
+                    let read = self.field_in(&mut inner, &given, true)?;
                     self.finish_field(&inner);
-                    read?
+                    read
                 }
             };
             return Some((FieldKind::Map(Box::new(kind)), slot, by));
@@ -187,7 +189,7 @@ impl<'t> Loader<'t, '_> {
         let Some(regions) = &self.regions else { return Some(RegionId(u16::MAX)) };
         let found = regions.iter().position(|region| *region == name);
         if found.is_none() {
-            let hint = did_you_mean(name, regions.iter().copied()).unwrap_or_else(|| format!("there are {}", crate::reader::list(regions)));
+            let hint = did_you_mean(name, regions.iter().copied()).unwrap_or_else(|| crate::reader::there(regions));
             self.report.warn("unknown-region", span, format!("there is no region `{name}`"), hint);
         }
         found.map(|at| RegionId(at as u16))

@@ -42,19 +42,34 @@ impl<'t> Loader<'t, '_> {
     pub fn slot(&mut self, item: &Item<'t>, depth: usize) -> Option<Slot> {
         if item.value.is_table() {
             let mut section = item.table(&mut self.report)?;
-            let slot = self.slot_in(&mut section, item, depth);
-            self.finish_type(&section);
-            return slot;
+            let slot = self.slot_in(&mut section, item, depth)?;
+            self.finish_type(&section, &["min", "max", "default"]);
+            return Some(slot);
         }
         let name = item.str(&mut self.report)?;
         self.simple(name, item)
     }
 
-    /// The keys of a type, for a table that nothing else of is read.
-    pub fn finish_type(&mut self, section: &Section<'t>) {
-        let misplaced = TYPES[..5].iter().any(|(plain, optional)| section.has(plain) || section.has(optional));
-        let known: &[&str] = if misplaced { &["default"] } else { &["min", "max", "default"] };
-        section.finish("a type", known, &mut self.report);
+    /// Reports what is left of a table that holds a type. A scalar's options belong inside.
+    pub fn finish_type(&mut self, section: &Section<'t>, known: &[&str]) {
+        let scalar = TYPES[..5].iter().find(|(plain, optional)| section.has(plain) || section.has(optional));
+        let known: Vec<&str> = match scalar {
+            Some((plain, _)) => {
+                if let Some(option) = section.items().iter().find(|item| ["min", "max", "pattern"].contains(&item.key)) {
+                    let message = format!("`{}` belongs inside", option.key);
+                    self.report.error_with(
+                        "unknown-key",
+                        option.key_span.clone(),
+                        message,
+                        format!("write `{plain} = {{ {} = … }}`", option.key),
+                    );
+                    return;
+                }
+                known.iter().copied().filter(|key| !["min", "max"].contains(key)).collect()
+            }
+            None => known.to_vec(),
+        };
+        section.finish("a type", &known, &mut self.report);
     }
 
     fn simple(&mut self, name: &str, item: &Item<'t>) -> Option<Slot> {

@@ -4,7 +4,7 @@ use super::{Loader, canonical};
 use crate::aggregate::AggregateType;
 use crate::diagnostic::did_you_mean;
 use crate::expr::{Expr, Names, Want, check, same};
-use crate::reader::{Item, Section, list};
+use crate::reader::{Item, Section};
 use crate::view::{Agg, AggOp, Body, Column, Source, View, ViewKind};
 use sterna_crdt::Name;
 
@@ -237,7 +237,7 @@ impl<'t> Loader<'t, '_> {
     fn column(&mut self, name: &str, span: crate::reader::Span, columns: &[Column]) -> Option<usize> {
         let Some(at) = columns.iter().position(|column| column.name.as_ref() == name) else {
             let known: Vec<_> = columns.iter().map(|column| column.name.as_ref()).collect();
-            let hint = did_you_mean(name, known.iter().copied()).unwrap_or_else(|| format!("there are {}", list(&known)));
+            let hint = did_you_mean(name, known.iter().copied()).unwrap_or_else(|| crate::reader::there(&known));
             self.report.error_with("unknown-column", span, format!("there is no column `{name}`"), hint);
             return None;
         };
