@@ -1,1 +1,25 @@
-//! Black-box tests of the real binary.
+//! Regions as real processes, and the links between them, in the hands of a test.
+//!
+//! A [`Cluster`] is a folder with one folder for each region: its configuration, its data, and what it said. Regions reach each other
+//! through relays, which a test cuts, freezes, slows and heals. Nothing here knows the product from inside: there is a binary, a
+//! configuration file, and HTTP.
+
+mod binary;
+mod cluster;
+mod config;
+mod feed;
+mod http;
+mod poll;
+mod ports;
+mod region;
+mod relay;
+
+pub use binary::{Outcome, run, sterna};
+pub use cluster::{Cluster, Options};
+pub use config::{Peer, RegionConfig};
+pub use feed::{Event, Feed};
+pub use http::{Answer, Http, Lines, Request};
+pub use poll::{SOON, eventually, eventually_within, say};
+pub use ports::free_port;
+pub use region::Region;
+pub use relay::{LinkMode, Relay};

@@ -1,0 +1,1 @@
+//! What a kill can't show.

@@ -1,0 +1,16 @@
+//! What the binary promises, asked of real processes from outside.
+
+mod changes;
+mod cli;
+mod crash;
+mod disk;
+mod durable;
+mod keys;
+mod load;
+mod peers;
+mod refusals;
+mod restore;
+mod sessions;
+mod shutdown;
+mod spine;
+mod start;

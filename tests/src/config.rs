@@ -1,0 +1,36 @@
+//! A region's configuration file.
+
+use std::fmt::Write;
+use std::path::PathBuf;
+
+#[derive(Clone, Debug)]
+pub struct RegionConfig {
+    pub region: String,
+    pub port: u16,
+    pub model: PathBuf,
+    pub shards: u16,
+    pub data: PathBuf,
+    pub secret: Option<String>,
+    pub peers: Vec<Peer>,
+}
+
+#[derive(Clone, Debug)]
+pub struct Peer {
+    pub region: String,
+    pub port: u16,
+}
+
+impl RegionConfig {
+    pub fn toml(&self) -> String {
+        let Self { region, port, model, shards, data, secret, peers } = self;
+        let mut text = format!("region = {region:?}\nlisten = \"127.0.0.1:{port}\"\nmodel = {model:?}\nshards = {shards}\n");
+        if let Some(secret) = secret {
+            _ = writeln!(text, "secret = {secret:?}");
+        }
+        _ = writeln!(text, "[store]\npath = {data:?}");
+        for Peer { region, port } in peers {
+            _ = writeln!(text, "[[peer]]\nregion = {region:?}\nurl = \"http://127.0.0.1:{port}\"");
+        }
+        text
+    }
+}
