@@ -20,10 +20,12 @@ const LAST_EVENT_ID: HeaderName = HeaderName::from_static("last-event-id");
 pub struct Changes {
     /// The cursor of the last change that was handled; from now on if `None`.
     pub after: Option<String>,
-    /// Of these types only, if any.
-    pub aggregates: Vec<String>,
-    /// That touched these views only, if any.
-    pub views: Vec<String>,
+    /// Of this type only.
+    pub aggregate: Option<String>,
+    /// Of this aggregate only; needs `aggregate`.
+    pub id: Option<String>,
+    /// That touched this view only.
+    pub view: Option<String>,
 }
 
 #[derive(Clone, Debug)]
@@ -81,12 +83,18 @@ impl Feed {
             match self.step().await {
                 Ok(Some(event)) => return Some(self.change(event)),
                 Ok(None) => {
-                    self.open = None;
+                    self.keep_place();
                     self.backoff.pause(self.client.env()).await;
                 }
                 Err(error) => return Some(Err(error)),
             }
         }
+    }
+
+    /// Lets the connection go; a keep-alive may have named a later place than the last change.
+    fn keep_place(&mut self) {
+        let place = self.open.take().and_then(|(_, parser)| parser.place());
+        self.wanted.after = place.or(self.wanted.after.take());
     }
 
     /// An event; nothing if the connection is gone.
@@ -135,9 +143,8 @@ impl Feed {
         if let Some(after) = &self.wanted.after {
             set(&mut headers, LAST_EVENT_ID, after)?;
         }
-        let aggregates = self.wanted.aggregates.iter().map(|name| ("aggregate", name.as_str()));
-        let views = self.wanted.views.iter().map(|name| ("view", name.as_str()));
-        let path = "/v1/changes".to_owned() + &query(aggregates.chain(views));
+        let filters = [("aggregate", &self.wanted.aggregate), ("id", &self.wanted.id), ("view", &self.wanted.view)];
+        let path = "/v1/changes".to_owned() + &query(filters.into_iter().filter_map(|(name, value)| Some((name, value.as_deref()?))));
         Ok(Call { method: Method::GET, path, headers, body: Bytes::new() })
     }
 

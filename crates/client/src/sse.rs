@@ -17,6 +17,7 @@ pub(crate) struct Event {
 pub(crate) struct Parser {
     buffer: BytesMut,
     id: Option<String>,
+    placed: Option<String>,
     name: String,
     data: String,
 }
@@ -24,6 +25,11 @@ pub(crate) struct Parser {
 impl Parser {
     pub fn feed(&mut self, bytes: &[u8]) {
         self.buffer.extend_from_slice(bytes);
+    }
+
+    /// The last `id` whose block has ended, also one without data.
+    pub fn place(self) -> Option<String> {
+        self.placed
     }
 
     pub fn overflows(&self) -> bool {
@@ -40,6 +46,7 @@ impl Parser {
                 self.field(line);
                 continue;
             }
+            self.placed.clone_from(&self.id);
             let (name, data) = (std::mem::take(&mut self.name), std::mem::take(&mut self.data));
             if !data.is_empty() {
                 return Some(Event { id: self.id.clone(), name, data });
@@ -76,6 +83,15 @@ mod tests {
             events.extend(std::iter::from_fn(|| parser.next()));
         }
         events
+    }
+
+    #[test]
+    fn a_keep_alive_moves_the_place_without_an_event() {
+        let mut parser = Parser::default();
+        parser.feed(b"id: 1\ndata: a\n\n: still here\nid: 2\n\nid: 3\n");
+        assert_eq!(parser.next().map(|event| event.data).as_deref(), Some("a"));
+        assert_eq!(parser.next(), None);
+        assert_eq!(parser.place().as_deref(), Some("2"));
     }
 
     #[test]

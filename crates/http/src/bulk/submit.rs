@@ -9,6 +9,7 @@ use axum::body::Body;
 use bytes::Bytes;
 use http_body_util::BodyExt;
 use std::sync::Arc;
+use std::time::Duration;
 use sterna_crdt::Name;
 use sterna_log::AggregateId;
 use sterna_write::{Command, Refused};
@@ -90,6 +91,7 @@ impl Submitter {
         self.send(outcome).await
     }
 
+    /// Where the queue is full, waits for room rather than refusing. A token that is ahead is waited for once, not for every line.
     async fn submit(&mut self, text: &Bytes) -> Outcome {
         let command = match parse(text, &mut self.names, &self.like) {
             Ok(command) => command,
@@ -102,7 +104,12 @@ impl Submitter {
                     let AggregateId { kind, id } = &command.aggregate;
                     self.services.writer.room(kind, id).await;
                 }
-                Err(refused) => return Outcome::Refused(refused.into()),
+                Err(refused) => {
+                    if matches!(refused, Refused::BehindToken { .. }) {
+                        self.like.wait = Duration::ZERO;
+                    }
+                    return Outcome::Refused(refused.into());
+                }
             }
         }
     }

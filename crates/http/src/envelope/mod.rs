@@ -7,7 +7,6 @@ use crate::headers::{REGION, REQUEST_ID, TRACEPARENT};
 use crate::metrics::Gauged;
 use crate::request::{RequestId, RequestIds};
 use crate::{Code, Problem, Services};
-use axum::body::Body;
 use axum::extract::{MatchedPath, Request, State};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
@@ -106,9 +105,6 @@ fn finish(inner: &Inner, mut response: Response, asked: &Asked, id: &RequestId) 
     }
     if asked.method == Method::OPTIONS && response.status() == StatusCode::METHOD_NOT_ALLOWED {
         response = options(response);
-    }
-    if asked.method == Method::HEAD {
-        *response.body_mut() = Body::empty();
     }
     let headers = response.headers_mut();
     headers.insert(REQUEST_ID, id.header());

@@ -151,6 +151,6 @@ codes! {
         "`reasons` lists why. A load balancer sends clients elsewhere meanwhile.";
     UnknownPeer "unknown-peer" NOT_FOUND Never "There is no such peer"
         "`/v1/status` lists the regions of this cluster.";
-    Internal "internal" INTERNAL_SERVER_ERROR SameKey "A defect"
+    Internal "internal" INTERNAL_SERVER_ERROR SameKey "The service has a defect"
         "The request found a defect of the service, which the log describes under the `request_id`. If it was a command, send it again with the same key, so that it has one effect whatever happened.";
 }
