@@ -7,7 +7,7 @@ pub const QUEUED_COMMANDS_MAX: usize = 4_096;
 /// Frames that wait in one shard's queue to be merged.
 pub const QUEUED_MERGES_MAX: usize = 16;
 /// Commands in one transaction.
-pub const BATCH_COMMANDS_MAX: usize = 512;
+pub const BATCH_COMMANDS_MAX: usize = 256;
 /// Merged events in one transaction.
 pub const BATCH_MERGES_MAX: usize = 1_024;
 /// Bytes of writes after which a transaction takes no more.
@@ -27,9 +27,9 @@ pub const KEY_BYTES_MAX: usize = 255;
 /// A command's arguments, in bytes of JSON.
 pub const ARGS_BYTES_MAX: usize = 64_000;
 /// Decoded aggregates kept by one shard.
-pub const CACHE_AGGREGATES_MAX: usize = 2_048;
+pub const CACHE_AGGREGATES_MAX: usize = 512;
 /// Recent entries of one log kept in memory.
-pub const LOG_CACHE_BYTES_MAX: usize = 256_000;
+pub const LOG_CACHE_BYTES_MAX: usize = 128_000;
 /// Reactions may cause reactions this many times.
 pub const REACTION_DEPTH_MAX: u32 = 8;
 /// How far the region's clock may be lifted over its wall by others' events.

@@ -65,7 +65,7 @@ impl Future for Reply {
 }
 
 impl Writer {
-    /// Reads where the logs stand and starts the shards' tasks. They end when the writer is dropped and all is answered.
+    /// Reads where the logs stand and starts the shards' tasks. They end with the scope, when all is answered.
     pub async fn start(region: Arc<Region>, scope: &Scope, registry: Option<&Registry>) -> Result<Arc<Self>, ReadError> {
         let logs = Arc::new(Logs::new(Arc::clone(&region.store)));
         let states = Arc::new(States::new(Arc::clone(&region.store), region.shards()));
@@ -77,7 +77,7 @@ impl Writer {
             let (commands, taken_commands) = mpsc::channel(QUEUED_COMMANDS_MAX);
             let (merges, taken_merges) = mpsc::channel(QUEUED_MERGES_MAX);
             let parts = (Arc::clone(&logs), Arc::clone(&states), metrics.clone());
-            scope.spawn(Shard::new(Arc::clone(&region), id, parts, (taken_commands, taken_merges), standing).run());
+            scope.spawn(Shard::new((Arc::clone(&region), scope.clone()), id, parts, (taken_commands, taken_merges), standing).run());
             shards.push(Inputs { commands, merges });
         }
         scope.spawn_until_stop(crate::expire::run(Arc::clone(&region)));

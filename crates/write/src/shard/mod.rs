@@ -28,7 +28,7 @@ use futures::StreamExt;
 use futures::stream::FuturesOrdered;
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
-use sterna_env::Boxed;
+use sterna_env::{Boxed, Scope};
 use sterna_log::{AggregateId, Position, ShardId};
 use sterna_store::{CommitError, Committed};
 use tokio::sync::mpsc;
@@ -41,6 +41,7 @@ pub(crate) struct Shard {
     pub metrics: Metrics,
     pub commands: mpsc::Receiver<Job>,
     pub merges: mpsc::Receiver<MergeInput>,
+    scope: Scope,
     /// Where the logs of this shard stand, as committed.
     pub standing: Standing,
     queue: VecDeque<Job>,
@@ -60,7 +61,7 @@ pub(crate) struct Shard {
 
 impl Shard {
     pub fn new(
-        region: Arc<Region>,
+        (region, scope): (Arc<Region>, Scope),
         id: ShardId,
         (logs, states, metrics): (Arc<Logs>, Arc<States>, Metrics),
         (commands, merges): (mpsc::Receiver<Job>, mpsc::Receiver<MergeInput>),
@@ -74,6 +75,7 @@ impl Shard {
             metrics,
             commands,
             merges,
+            scope,
             standing,
             queue: VecDeque::new(),
             merging: VecDeque::new(),
@@ -89,7 +91,7 @@ impl Shard {
         }
     }
 
-    /// Runs until both inputs are closed and everything that was taken is answered.
+    /// Runs until the scope stops, or both inputs are closed, and everything that was taken is answered.
     pub async fn run(mut self) {
         loop {
             self.take();
@@ -142,6 +144,10 @@ impl Shard {
         let pause = self.sweep.pause(env.now()).filter(|_| idle && jobs_open);
         tokio::select! {
             biased;
+            () = self.scope.stopping(), if jobs_open && !self.commands.is_closed() => {
+                self.commands.close();
+                self.merges.close();
+            }
             Some((batch, result)) = self.under_way.next(), if !idle => { self.finish(batch, result).await; }
             job = self.commands.recv(), if jobs_open && !full && (idle || self.queue.len() < BATCH_COMMANDS_MAX * 2) => { self.queue.extend(job); }
             input = self.merges.recv(), if merges_open && self.merging.len() < 4 => { input.into_iter().for_each(|input| self.accept(input)); }
