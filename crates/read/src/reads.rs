@@ -45,6 +45,7 @@ impl Reads {
             orders,
             plan: projector::no_plan(&options.region),
             progress: contents.progress.clone(),
+            failed: contents.failed.clone(),
         }));
         let mut projector = Projector::new(shared.clone(), &options, contents, inbox);
         projector.adopt().await.map_err(projector::start_error)?;

@@ -5,7 +5,7 @@ use crate::layouts::Layouts;
 use crate::metrics::Metrics;
 use crate::view::Generation;
 use foldhash::HashMap;
-use parking_lot::{Mutex, RwLock};
+use parking_lot::Mutex;
 use std::sync::Arc;
 use sterna_crdt::Name;
 use sterna_env::{Instant, Scope};
@@ -27,7 +27,7 @@ pub(crate) struct Shared {
     pub progress: watch::Sender<Progress>,
     /// By shard: at least what anything in the read store was made from. Raised before a commit.
     ceilings: Vec<Mutex<Applied>>,
-    plan: RwLock<Arc<Plan>>,
+    plan: watch::Sender<Arc<Plan>>,
     pulse: Mutex<Pulse>,
 }
 
@@ -72,11 +72,12 @@ pub(crate) struct Parts {
     pub orders: mpsc::Sender<Order>,
     pub plan: Plan,
     pub progress: Progress,
+    pub failed: HashMap<u32, i64>,
 }
 
 impl Shared {
     pub fn new(parts: Parts) -> Self {
-        let Parts { region, store, scope, metrics, feed, orders, plan, progress } = parts;
+        let Parts { region, store, scope, metrics, feed, orders, plan, progress, failed } = parts;
         let caught_up = region.env.now();
         // What was projected before this process began may have been ahead of its progress, but not of the region's.
         let ceilings = region.board.shards().map(|shard| {
@@ -87,8 +88,8 @@ impl Shared {
         Self {
             ceilings: ceilings.collect(),
             progress: watch::Sender::new(progress),
-            plan: RwLock::new(Arc::new(plan)),
-            pulse: Mutex::new(Pulse { caught_up, failed: HashMap::default(), read: HashMap::default() }),
+            plan: watch::Sender::new(Arc::new(plan)),
+            pulse: Mutex::new(Pulse { caught_up, failed, read: HashMap::default() }),
             region,
             store,
             scope,
@@ -99,11 +100,15 @@ impl Shared {
     }
 
     pub fn plan(&self) -> Arc<Plan> {
-        self.plan.read().clone()
+        self.plan.borrow().clone()
+    }
+
+    pub fn plans(&self) -> watch::Receiver<Arc<Plan>> {
+        self.plan.subscribe()
     }
 
     pub fn set_plan(&self, plan: Plan) {
-        *self.plan.write() = Arc::new(plan);
+        self.plan.send_replace(Arc::new(plan));
     }
 
     /// At least what an answer was made from, if this is asked after the answer's snapshot was taken.

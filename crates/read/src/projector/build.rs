@@ -130,7 +130,7 @@ struct Step {
 }
 
 /// Where the source's documents or events are, in order of their keys.
-fn sources(source: &Source) -> Vec<Range<Bytes>> {
+pub(super) fn sources(source: &Source) -> Vec<Range<Bytes>> {
     match source {
         Source::Of(kind) => vec![document::all(kind)],
         Source::Events(events) => {

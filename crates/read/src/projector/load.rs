@@ -1,6 +1,6 @@
 //! Opening the read store: whose it is, and what is in it.
 
-use super::{Followers, ProjectError, Projector, clear, new_documents};
+use super::{Followers, ProjectError, Projector, build, clear, new_documents};
 use crate::feed::Writer;
 use crate::keys::meta::{STORE, STORE_FORMAT, StoreRecord, VIEWS};
 use crate::keys::{Unreadable, decode, encode, failed, feed, model, progress};
@@ -12,7 +12,9 @@ use crate::view::Groups;
 use crate::{Options, StartError};
 use foldhash::HashMap;
 use std::sync::Arc;
+use sterna_crdt::Name;
 use sterna_log::Progress;
+use sterna_model::Model;
 use sterna_store::{Page, Snapshot, Store, Transaction, get, scan_all};
 use sterna_write::Region;
 use tokio::sync::mpsc;
@@ -146,7 +148,12 @@ impl Projector {
         let mut t = self.transaction(snapshot.version());
         let (mut layouts, mut registry) = (self.layouts.clone(), self.registry.clone());
         layouts.adopt(&model, &mut t);
-        if registry.adopt(&model) {
+        let mut changed = registry.adopt(&model);
+        for view in self.built_of_nothing(&registry, &model, &*snapshot).await? {
+            registry.built(&view, None);
+            changed = true;
+        }
+        if changed {
             t.put(VIEWS, encode(&registry.record));
         }
         for hash in self.registry.models.keys().filter(|hash| !registry.models.contains_key(*hash)) {
@@ -160,6 +167,21 @@ impl Projector {
         self.documents = new_documents();
         self.replan();
         Ok(())
+    }
+
+    /// Views to build whose sources have nothing: they are built already.
+    async fn built_of_nothing(&self, registry: &Registry, model: &Model, snapshot: &dyn Snapshot) -> Result<Vec<Name>, ProjectError> {
+        let mut built = Vec::new();
+        for tracked in registry.tracked(model).iter().filter(|tracked| tracked.built.is_some()) {
+            let mut empty = true;
+            for range in build::sources(&tracked.generation.view().source) {
+                empty &= snapshot.scan(range, Page::first(1)).await?.is_empty();
+            }
+            if empty {
+                built.push(tracked.view.clone());
+            }
+        }
+        Ok(built)
     }
 
     /// After a failure: what is in memory may not be what was committed.

@@ -22,13 +22,12 @@ impl Stretch {
     /// The keys, with their head.
     pub fn keys(&self, head: &[u8]) -> Range<Bytes> {
         let key = |rest: &[u8]| Bytes::from([head, rest].concat());
-        let end = if self.range.end.is_empty() { prefix_range(head).end } else { key(&self.range.end) };
-        key(&self.range.start)..end
+        key(&self.range.start)..key(&self.range.end)
     }
 
     /// Whether a row can be in this stretch.
     pub fn holds(&self, place: &[u8]) -> bool {
-        *self.range.start <= *place && (self.range.end.is_empty() || *place < *self.range.end)
+        *self.range.start <= *place && *place < *self.range.end
     }
 }
 
@@ -101,8 +100,7 @@ fn range(path: &Path, equal: &[&Filter], ranges: &[&Filter]) -> Range<Vec<u8>> {
     let mut range = prefix.clone()..behind(&prefix);
     let contradicted = equal.iter().any(|a| equal.iter().any(|b| a.column == b.column && a.value != b.value));
     if contradicted {
-        range.end = vec![0];
-        range.start = vec![0];
+        range.end = range.start.clone();
     }
     let Some(&(_, descending)) = path.0.get(equal.len()).filter(|_| !ranges.is_empty()) else { return range };
     let nulls = Filter { column: 0, op: Op::Over, value: Value::Null };
@@ -120,9 +118,9 @@ fn range(path: &Path, equal: &[&Filter], ranges: &[&Filter]) -> Range<Vec<u8>> {
     range
 }
 
-/// The end of everything that begins with `prefix`; empty if that is the end of all.
+/// The end of everything that begins with `prefix`: no column and no source begins with 0xff.
 fn behind(prefix: &[u8]) -> Vec<u8> {
-    if prefix.is_empty() { Vec::new() } else { prefix_range(prefix).end.to_vec() }
+    prefix_range(prefix).end.to_vec()
 }
 
 fn not_indexed(generation: &Generation, filters: &[Filter]) -> ReadRefused {

@@ -110,24 +110,9 @@ fn limit(limit: Option<usize>) -> Result<usize, ReadRefused> {
     }
 }
 
-/// The name that was probably meant: at most a third of it is wrong.
+/// The name that was probably meant.
 pub(crate) fn suggest<'n>(given: &str, names: impl Iterator<Item = &'n Name>) -> Option<Name> {
-    let near = names.map(|name| (distance(given, name), name)).min()?;
-    (near.0 * 3 <= near.1.len().max(3)).then(|| near.1.clone())
-}
-
-/// Levenshtein's, by bytes.
-fn distance(a: &str, b: &str) -> usize {
-    let mut row: Vec<usize> = (0..=b.len()).collect();
-    for (i, x) in a.bytes().enumerate() {
-        let mut before = std::mem::replace(&mut row[0], i + 1);
-        for (j, y) in b.bytes().enumerate() {
-            let replaced = before + usize::from(x != y);
-            before = row[j + 1];
-            row[j + 1] = replaced.min(before + 1).min(row[j] + 1);
-        }
-    }
-    row[b.len()]
+    sterna_model::nearest(given, names.map(|name| &**name)).map(Name::from)
 }
 
 impl From<Unreadable> for ReadRefused {
