@@ -79,9 +79,12 @@ pub struct TelemetryConfig {
     pub otlp: Option<String>,
 }
 
+/// What the regions say; the store's engine only when something is wrong.
+const LOG: &str = "info,fjall=warn,lsm_tree=warn";
+
 impl Default for TelemetryConfig {
     fn default() -> Self {
-        Self { log: "info".to_owned(), format: LogFormat::Text, otlp: None }
+        Self { log: LOG.to_owned(), format: LogFormat::Text, otlp: None }
     }
 }
 
@@ -134,7 +137,9 @@ impl Config {
                 let key: Vec<String> = name.to_lowercase().split("__").map(str::to_owned).collect();
                 set(&mut table, &key, value).map_err(|message| parse(format!("{ENV_PREFIX}{name}: {message}")))?;
             }
-            Value::Table(table).try_into().map_err(|e: toml::de::Error| parse(format!("with the environment's {ENV_PREFIX}…: {}", e.message())))?
+            Value::Table(table)
+                .try_into()
+                .map_err(|e: toml::de::Error| parse(format!("with the environment's {ENV_PREFIX}…: {}", e.message())))?
         };
         config.check(path)?;
         if let Some(name) = config.secret.as_deref().and_then(|secret| secret.strip_prefix("env:")) {
@@ -211,7 +216,13 @@ mod tests {
 
     #[test]
     fn the_environment_wins_over_the_file() {
-        let pairs = [("STERNA_STORE__PATH", "/data"), ("STERNA_SHARDS", "4"), ("STERNA_PEER__1__REGION", "ap-south"), ("STERNA_PEER__1__URL", "http://h:1"), ("HOME", "/")];
+        let pairs = [
+            ("STERNA_STORE__PATH", "/data"),
+            ("STERNA_SHARDS", "4"),
+            ("STERNA_PEER__1__REGION", "ap-south"),
+            ("STERNA_PEER__1__URL", "http://h:1"),
+            ("HOME", "/"),
+        ];
         let config = Config::parse("region.toml", TEXT, &env(&pairs)).expect("it is valid");
         assert_eq!((config.store.path.to_str(), config.shards, config.peers.len()), (Some("/data"), 4, 2));
         assert_eq!(config.peers[1].region, "ap-south");

@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 use sterna_crdt::Name;
 use sterna_env::Env;
-use sterna_write::Gate;
+use sterna_write::{Gate, OpenError};
 use tempfile::TempDir;
 
 pub const SHOP: &str = include_str!("../../../examples/shop.toml");
@@ -18,6 +18,7 @@ pub const SHOP_NAME: &str = "examples/shop.toml";
 pub const REGIONS: [&str; 3] = ["us-east", "eu-west", "ap-south"];
 /// The n-th region listens n above.
 pub const PORT: u16 = 7100;
+const REGIONS_MAX: usize = 16;
 const SHARDS: u16 = 16;
 /// Regions of one process take commands within this, or say why not.
 const READY_MAX: Duration = Duration::from_secs(30);
@@ -69,7 +70,9 @@ impl Cluster {
     pub async fn start(env: &Env, options: ClusterOptions) -> Result<Self> {
         let folder = match &options.data {
             Some(path) => Folder::Kept(path.clone()),
-            None => Folder::Temporary(tempfile::Builder::new().prefix("sterna-").tempdir().context("no temporary folder can be made; give one with --data")?),
+            None => Folder::Temporary(
+                tempfile::Builder::new().prefix("sterna-").tempdir().context("no temporary folder can be made; give one with --data")?,
+            ),
         };
         if options.fresh {
             options.regions.iter().try_for_each(|region| clear(&folder.path().join(region)))?;
@@ -87,7 +90,12 @@ impl Cluster {
                 Ok(region) => cluster.regions.push(region),
                 Err(error) => {
                     cluster.stop().await;
-                    return Err(error.context(format!("region {} does not start", config.region)));
+                    let anew = matches!(
+                        error.downcast_ref(),
+                        Some(OpenError::ChangedModel { .. } | OpenError::OtherMembers { .. } | OpenError::OtherShards { .. })
+                    );
+                    let hint = if anew { " (--fresh begins anew, without the data)" } else { "" };
+                    return Err(error.context(format!("region {} does not start{hint}", config.region)));
                 }
             }
         }
@@ -129,6 +137,12 @@ impl Cluster {
 }
 
 fn configs(options: &ClusterOptions, folder: &Path) -> Result<Vec<Config>> {
+    if let Some(twice) = options.regions.iter().enumerate().find_map(|(at, name)| options.regions[..at].contains(name).then_some(name)) {
+        bail!("--regions: `{twice}` is named twice");
+    }
+    if options.regions.len() > REGIONS_MAX {
+        bail!("--regions: {} regions are more than one process should run; {REGIONS_MAX} at most", options.regions.len());
+    }
     let ports = match options.port {
         Some(base) => (1..=options.regions.len()).map(|n| base + n as u16).collect(),
         None => free_ports(options.regions.len()).context("no port is free")?,

@@ -9,6 +9,7 @@ pub mod demo;
 pub mod dev;
 mod home;
 mod links;
+mod out;
 pub mod region;
 mod signals;
 

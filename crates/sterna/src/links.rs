@@ -20,7 +20,8 @@ pub async fn set(env: &Env, known: &DevRegions, a: &str, b: &str, change: Change
         let url = known.url(at)?;
         let client = Client::new(env.clone(), Options { attempts_max: 3, ..Options::new([url]) })?;
         let asked = client.post(&format!("/admin/links/{peer}/{verb}")).await;
-        asked.with_context(|| format!("region {at} at {url} does not {verb}; links can be cut where `sterna dev` or `sterna demo` runs"))?;
+        asked
+            .with_context(|| format!("region {at} at {url} does not {verb}; links can be cut where `sterna dev` or `sterna demo` runs"))?;
     }
     Ok(())
 }

@@ -56,9 +56,18 @@ impl RunningRegion {
         let members = members(config);
         let registry = registry(&model)?;
         // The port first: a second process on it should not touch the data.
-        let listener = env.listen(&config.listen).await.with_context(|| format!("can't listen on {}; is another process using it?", config.listen))?;
-        let store = Embedded::open(Folder { registry: Some(registry.clone()), cache_bytes: CACHE_BYTES, ..Folder::write(config.store.path.join("store")) })?;
-        let read_store = Embedded::open(Folder { registry: Some(registry.clone()), cache_bytes: CACHE_BYTES, ..Folder::read(config.store.path.join("read")) })?;
+        let listener =
+            env.listen(&config.listen).await.with_context(|| format!("can't listen on {}; is another process using it?", config.listen))?;
+        let store = Embedded::open(Folder {
+            registry: Some(registry.clone()),
+            cache_bytes: CACHE_BYTES,
+            ..Folder::write(config.store.path.join("store"))
+        })?;
+        let read_store = Embedded::open(Folder {
+            registry: Some(registry.clone()),
+            cache_bytes: CACHE_BYTES,
+            ..Folder::read(config.store.path.join("read"))
+        })?;
         let copied = store.copied();
         let options = OpenOptions { name: config.region.as_str().into(), members, shards: config.shards, model: Arc::new(model), copied };
         let region = Region::open(env.clone(), store.clone(), options).await.with_context(|| format!("{}", config.store.path.display()))?;
@@ -101,13 +110,27 @@ impl RunningRegion {
             scope: server.clone(),
             readiness: Arc::clone(&readiness),
             limits: Arc::clone(&limits),
-            links: extras.links.then(|| Arc::new(DevLinks { direct: Arc::clone(&direct), membership: Arc::clone(&region.membership), me: region.me }) as Arc<dyn Links>),
+            links: extras.links.then(|| {
+                Arc::new(DevLinks { direct: Arc::clone(&direct), membership: Arc::clone(&region.membership), me: region.me })
+                    as Arc<dyn Links>
+            }),
         };
         let address = listener.local();
         let router = sterna_http::router(services).merge(direct.router());
         server.spawn(sterna_http::serve(listener, router, server.clone(), ServeOptions { limits, metrics: Some(metrics), date: true }));
         readiness.start();
-        Ok(Self { name: region.name.clone(), address, writer, reads, replication, direct, readiness, server, scope, stores: [store, read_store] })
+        Ok(Self {
+            name: region.name.clone(),
+            address,
+            writer,
+            reads,
+            replication,
+            direct,
+            readiness,
+            server,
+            scope,
+            stores: [store, read_store],
+        })
     }
 
     /// What clients are told.
@@ -122,14 +145,18 @@ impl RunningRegion {
     /// Takes nothing new, finishes what was accepted, and closes the stores.
     pub async fn stop(self) {
         let env = self.region().env.clone();
+        let name = self.name.clone();
         let stopping = async {
             self.readiness.drain();
             self.direct.shutdown();
             self.server.stop().await;
+            // The writer's tasks end when nobody can hand them commands any more, and all is answered.
+            self.scope.ask_to_stop();
+            drop((self.writer, self.reads, self.replication));
             self.scope.stop().await;
         };
         if env.timeout(STOP_MAX, stopping).await.is_none() {
-            tracing::warn!(region = %self.name, "it did not stop in time; what was acknowledged is safe");
+            tracing::warn!(region = %name, "it did not stop in time; what was acknowledged is safe");
         }
         self.stores.iter().for_each(|store| store.close());
     }
@@ -137,7 +164,8 @@ impl RunningRegion {
 
 /// All regions, sorted, so that each one's number is the same everywhere.
 pub fn members(config: &Config) -> Vec<Name> {
-    let mut members: Vec<Name> = config.peers.iter().map(|peer| peer.region.as_str()).chain([config.region.as_str()]).map(Name::from).collect();
+    let mut members: Vec<Name> =
+        config.peers.iter().map(|peer| peer.region.as_str()).chain([config.region.as_str()]).map(Name::from).collect();
     members.sort();
     members
 }
@@ -177,7 +205,14 @@ fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
-fn direct(config: &Config, env: &Env, membership: &Arc<Membership>, me: RegionId, registry: &prometheus::Registry, source: Arc<Source>) -> Arc<Direct> {
+fn direct(
+    config: &Config,
+    env: &Env,
+    membership: &Arc<Membership>,
+    me: RegionId,
+    registry: &prometheus::Registry,
+    source: Arc<Source>,
+) -> Arc<Direct> {
     let address = |peer: &crate::config::PeerConfig| {
         let region = membership.region(&peer.region).expect("members are made from the peers");
         PeerAddress { region, url: peer.url.clone() }

@@ -15,12 +15,15 @@ pub struct Args {
 
 const AFTER: &str = "\
 Begin with:
-  sterna demo                                   three regions, a month of flights, a cut link; then it stays up
-  sterna dev                                    three regions with a shop, empty
+  sterna demo         three regions, a month of flights, a cut link; then it stays up
+  sterna dev          three regions with a shop, empty
   sterna call cart c1 add_item sku=tea quantity=2 --region us-east
   sterna get cart c1 --region eu-west
 
-Exit statuses: 0 done; 1 it failed, or something was refused or differs; 2 the command line is not understood.";
+Exit statuses:
+  0  done
+  1  it failed, or something was refused or differs
+  2  the command line is not understood";
 
 #[derive(Subcommand)]
 pub enum Command {
@@ -42,9 +45,9 @@ pub enum Command {
 #[derive(clap::Args)]
 #[command(after_help = "\
 Examples:
-  sterna dev                                      the built-in shop in us-east, eu-west and ap-south
-  sterna dev my.toml --regions paris,oslo         your model in two regions
-  sterna dev my.toml --data ./data                keep the data; --fresh begins anew
+  sterna dev                                 the built-in shop in three regions
+  sterna dev my.toml --regions paris,oslo    your model in two
+  sterna dev my.toml --data ./data           keep the data; --fresh begins anew
 
 The n-th region listens on 127.0.0.1, port 7100 + n. Ctrl-C stops: what was accepted is finished first.")]
 pub struct Dev {
@@ -66,7 +69,7 @@ pub struct Dev {
 #[derive(clap::Args)]
 pub struct Common {
     /// The n-th region listens n above this port
-    #[arg(long, default_value_t = crate::dev::PORT, value_name = "PORT")]
+    #[arg(long, default_value_t = crate::dev::PORT, value_name = "PORT", value_parser = clap::value_parser!(u16).range(1..=65_000))]
     pub port: u16,
     /// What is logged, to standard error: `info,sterna_write=debug`
     #[arg(long, default_value = "warn", value_name = "FILTER")]
@@ -77,9 +80,9 @@ pub struct Common {
 #[derive(clap::Args)]
 #[command(after_help = "\
 Examples:
-  sterna demo                           a month, which is in the binary
-  sterna demo --data FOLDER             the flights.csv.gz and airports.csv of a folder: the whole year
-  sterna demo --exit                    end after the comparison; status 1 if a row differs")]
+  sterna demo                   a month, which is in the binary
+  sterna demo --data FOLDER     the year: flights.csv.gz and airports.csv of a folder
+  sterna demo --exit            end after the comparison; status 1 if a row differs")]
 pub struct Demo {
     /// A folder with flights.csv.gz and airports.csv [default: the built-in month]
     #[arg(long, value_name = "FOLDER")]
@@ -100,7 +103,9 @@ pub struct Demo {
 /// Run one region.
 #[derive(clap::Args)]
 #[command(after_help = "\
-Example of region.toml; every key also by environment, such as STERNA_STORE__PATH or STERNA_PEER__0__URL:
+Every key is also read from the environment: STERNA_STORE__PATH, STERNA_PEER__0__URL.
+
+Example of region.toml:
   region = \"eu-west\"
   listen = \"0.0.0.0:7102\"
   model  = \"shop.toml\"
@@ -144,15 +149,18 @@ pub struct Who {
 #[command(after_help = "\
 Examples:
   sterna call cart c1 add_item sku=tea quantity=2
-  sterna call cart c1 ship_to address='\"10\"' --region eu-west     quoted: the string 10, not the number
-  sterna call cart c1 add_item sku=tea quantity=2 --key order-17   sent twice, it has one effect
+  sterna call cart c1 ship_to address=Kiel --region eu-west
+  sterna call cart c1 add_item sku=tea quantity=2 --key k17     sent twice, it has one effect
 
-A value is read as JSON where it is JSON (2, true, null, [1,2], {\"a\":1}), else as a string.")]
+A value is read as JSON where it is JSON (2, true, null, [1,2], {\"a\":1}), else as a string;
+'\"2\"' is the string 2.")]
 pub struct Call {
     /// Type of the aggregate
     #[arg(value_name = "TYPE")]
     pub kind: String,
+    /// Id of the aggregate
     pub id: String,
+    /// Name of the command
     pub command: String,
     /// Arguments
     #[arg(value_name = "K=V")]
@@ -179,6 +187,7 @@ pub struct Get {
     /// Type of the aggregate
     #[arg(value_name = "TYPE")]
     pub kind: String,
+    /// Id of the aggregate
     pub id: String,
     #[command(flatten)]
     pub at: Where,
@@ -192,7 +201,8 @@ pub struct Get {
 A line:
   {\"type\":\"cart\",\"id\":\"c1\",\"command\":\"add_item\",\"args\":{\"sku\":\"tea\",\"quantity\":2},\"key\":\"k1\"}
 
-Every line needs a key, so that sending the file again has no second effect. Refused lines are printed; status 1 if there are any.")]
+Every line needs a key, so that sending the file again has no second effect.
+Refused lines are printed; the status is 1 if there are any.")]
 pub struct Send {
     /// A file, or - for standard input
     #[arg(value_name = "FILE.ndjson")]

@@ -2,9 +2,10 @@
 
 use super::args::{Call, Get};
 use super::target::Target;
-use super::{Outcome, say};
 use crate::home::Session;
+use crate::out::{Outcome, note, say};
 use anyhow::{Context, Result, bail};
+use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use sterna_client::{Client, Error};
 use sterna_env::Env;
@@ -26,8 +27,9 @@ pub async fn call(env: &Env, args: Call) -> Result<Outcome> {
     let replayed = if accepted.replayed { "  (replayed: the key was known)" } else { "" };
     say(format!("{}/{} {} accepted as event {}{replayed}", accepted.kind, accepted.id, args.command, accepted.event));
     if let Some(document) = accepted.document {
-        say(serde_json::to_string_pretty(&document)?);
+        say(shown(document)?);
     }
+    accepted.etag.iter().for_each(|etag| note(format!("ETag: {etag}")));
     Ok(Outcome::Done)
 }
 
@@ -37,10 +39,27 @@ pub async fn get(env: &Env, args: Get) -> Result<Outcome> {
     let session = target.session(&args.who);
     let read = async |client: &Client| client.get(&args.kind, &args.id).await;
     match with_session(&client, &session, read).await.map_err(|error| target.told(error))? {
-        Some(document) => say(serde_json::to_string_pretty(&document.body)?),
+        Some(document) => {
+            say(shown(document.body)?);
+            document.etag.iter().for_each(|etag| note(format!("ETag: {etag}")));
+        }
         None => bail!("there is no {} `{}` here", args.kind, args.id),
     }
     Ok(Outcome::Done)
+}
+
+/// In the order of the interface.
+fn shown(document: Value) -> Result<String> {
+    #[derive(Deserialize, Serialize)]
+    struct Document {
+        r#type: String,
+        id: String,
+        state: Value,
+        conflicts: Value,
+        created_at: Value,
+        updated_at: Value,
+    }
+    Ok(serde_json::to_string_pretty(&serde_json::from_value::<Document>(document)?)?)
 }
 
 /// Does `work` as the session, and keeps what it has seen. A token of a cluster that is gone is forgotten.

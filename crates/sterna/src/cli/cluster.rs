@@ -1,10 +1,10 @@
 //! `dev` and `demo`: regions in this process, until Ctrl-C.
 
 use super::args::{Common, Demo, Dev};
-use super::{Outcome, say};
 use crate::demo;
 use crate::dev::{Cluster, ClusterOptions, SHOP, SHOP_NAME};
 use crate::home::DevRegions;
+use crate::out::{Outcome, say};
 use crate::signals::asked_to_stop;
 use anyhow::{Context, Result};
 use std::fs;
@@ -13,11 +13,18 @@ use sterna_env::Env;
 pub async fn dev(env: &Env, args: Dev) -> Result<Outcome> {
     let _logs = logs(&args.common)?;
     let (model, model_name) = match &args.model {
-        Some(path) => (fs::read_to_string(path).with_context(|| format!("the model {} can't be read", path.display()))?, path.display().to_string()),
+        Some(path) => {
+            (fs::read_to_string(path).with_context(|| format!("the model {} can't be read", path.display()))?, path.display().to_string())
+        }
         None => (SHOP.to_owned(), SHOP_NAME.to_owned()),
     };
     let shop = args.model.is_none();
-    let options = ClusterOptions { data: args.data, fresh: args.fresh, port: Some(args.common.port), ..ClusterOptions::new(model, model_name, args.regions) };
+    let options = ClusterOptions {
+        data: args.data,
+        fresh: args.fresh,
+        port: Some(args.common.port),
+        ..ClusterOptions::new(model, model_name, args.regions)
+    };
     let named = options.model_name.clone();
     let cluster = Cluster::start(env, options).await?;
     let known = announce(env, &cluster, &named)?;
@@ -37,7 +44,10 @@ async fn wait_ready(env: &Env, cluster: &Cluster, known: &DevRegions, shop: bool
     let first = &known.regions[0];
     if shop {
         say("\nTry it:");
-        say(format!("  curl -s {}/v1/cart/c1/add_item -H 'content-type: application/json' -d '{{\"sku\":\"tea\",\"quantity\":2}}'", first.url));
+        say(format!(
+            "  curl -s {}/v1/cart/c1/add_item -H 'content-type: application/json' -d '{{\"sku\":\"tea\",\"quantity\":2}}'",
+            first.url
+        ));
         say(format!("  sterna get cart c1 --region {}", known.regions[known.regions.len() - 1].region));
     } else {
         say(format!("\nTry it:\n  curl -s {}/openapi.json", first.url));
@@ -54,7 +64,12 @@ pub async fn demo(env: &Env, args: Demo) -> Result<Outcome> {
     };
     let cluster = Cluster::start(
         env,
-        ClusterOptions { data: args.store, fresh: args.fresh, port: Some(args.common.port), ..ClusterOptions::new(demo::MODEL, demo::MODEL_NAME, demo::REGIONS) },
+        ClusterOptions {
+            data: args.store,
+            fresh: args.fresh,
+            port: Some(args.common.port),
+            ..ClusterOptions::new(demo::MODEL, demo::MODEL_NAME, demo::REGIONS)
+        },
     )
     .await?;
     let known = announce(env, &cluster, demo::MODEL_NAME)?;

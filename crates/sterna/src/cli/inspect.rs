@@ -2,7 +2,7 @@
 
 use super::args::{Conflicts, Status, Views, ViewsCommand};
 use super::target::{Target, dev_regions};
-use super::{Outcome, say};
+use crate::out::{Outcome, say};
 use anyhow::Result;
 use serde::Deserialize;
 use serde_json::Value;
@@ -69,7 +69,8 @@ fn show(url: &str, status: RegionStatus) {
     }
     for view in &status.views {
         let building = if view.building.is_some() { ", a new generation is being built" } else { "" };
-        let failed = if view.rows_failed > 0 { format!(", {} rows missing: their expressions failed", view.rows_failed) } else { String::new() };
+        let failed =
+            if view.rows_failed > 0 { format!(", {} rows missing: their expressions failed", view.rows_failed) } else { String::new() };
         say(format!("  view {:<14} {:.1} s old{building}{failed}", view.name, view.staleness_seconds));
     }
 }

@@ -2,9 +2,9 @@
 
 use super::args::{Cut, Heal};
 use super::target::dev_regions;
-use super::{Outcome, say};
 use crate::home::DevRegions;
 use crate::links::{self, Change};
+use crate::out::{Outcome, say};
 use anyhow::{Result, bail};
 use sterna_env::Env;
 

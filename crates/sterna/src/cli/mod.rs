@@ -10,17 +10,11 @@ mod send;
 mod serve;
 mod target;
 
+use crate::out::{Outcome, note};
 use args::{Args, Command};
 use clap::Parser;
 use std::process::ExitCode;
 use sterna_env::Env;
-
-/// What a command line came to.
-pub(crate) enum Outcome {
-    Done,
-    /// It ran, and the answer is no: a refused line, a difference, a model with mistakes. It was printed.
-    No,
-}
 
 /// Runs the command line of this process. Statuses: 0 done, 1 failed or refused, 2 not understood.
 pub fn main() -> ExitCode {
@@ -55,14 +49,7 @@ async fn run(args: Args) -> anyhow::Result<Outcome> {
 }
 
 /// The whole chain on one line, or more where a part has more.
-#[allow(clippy::print_stderr, reason = "this is where the command line says what went wrong")]
 fn failed(error: &anyhow::Error) -> ExitCode {
-    eprintln!("error: {error:#}");
+    note(format!("error: {error:#}"));
     ExitCode::FAILURE
-}
-
-/// Prints a line for people or for the next program in a pipe; a reader that is gone ends nothing.
-pub(crate) fn say(line: impl std::fmt::Display) {
-    use std::io::Write;
-    let _ = writeln!(std::io::stdout(), "{line}");
 }

@@ -1,7 +1,7 @@
 //! `model check`.
 
 use super::args::{Model, ModelCommand};
-use super::{Outcome, say};
+use crate::out::{Outcome, say};
 use anyhow::{Context, Result};
 use std::fs;
 use sterna_crdt::Name;

@@ -2,7 +2,7 @@
 
 use super::args::Send;
 use super::target::Target;
-use super::{Outcome, say};
+use crate::out::{Outcome, say};
 use anyhow::{Context, Result};
 use bytes::Bytes;
 use futures::StreamExt;
@@ -53,7 +53,10 @@ pub async fn send(env: &Env, args: Send) -> Result<Outcome> {
 fn refusal(answer: &Answer) -> String {
     let body: serde_json::Value = serde_json::from_str(answer.body.get()).unwrap_or_default();
     let text = |name: &str| body[name].as_str().unwrap_or_default().to_owned();
-    format!("line {}: {} {}: {}", answer.line, answer.status, text("code"), text("detail"))
+    let errors = body["errors"].as_array().into_iter().flatten();
+    let errors = errors
+        .map(|error| format!("; {}: {}", error["pointer"].as_str().unwrap_or_default(), error["detail"].as_str().unwrap_or_default()));
+    format!("line {}: {} {}: {}{}", answer.line, answer.status, text("code"), text("detail"), errors.collect::<String>())
 }
 
 /// What is read, and how long it is, where that is known.

@@ -1,8 +1,8 @@
 //! `serve`: one region, until it is asked to stop.
 
 use super::args::Serve;
-use super::{Outcome, say};
 use crate::config::Config;
+use crate::out::{Outcome, say};
 use crate::region::{Extras, RunningRegion, load_model, members};
 use crate::signals::asked_to_stop;
 use anyhow::Result;
@@ -10,7 +10,8 @@ use sterna_env::Env;
 use tokio::task::block_in_place;
 
 pub async fn serve(env: &Env, args: Serve) -> Result<Outcome> {
-    let variables: Vec<(String, String)> = std::env::vars_os().filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?))).collect();
+    let variables: Vec<(String, String)> =
+        std::env::vars_os().filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?))).collect();
     let config = Config::load(&args.config, &variables)?;
     let logs = sterna_telemetry::init(sterna_telemetry::Options {
         format: config.telemetry.format,

@@ -35,7 +35,9 @@ impl Target {
     /// An error as it is told.
     pub fn told(&self, error: Error) -> anyhow::Error {
         match error {
-            Error::Unreachable { .. } => anyhow::Error::new(error).context(format!("{} does not answer; is it running? `sterna dev` starts regions", self.url)),
+            Error::Unreachable { .. } => {
+                anyhow::Error::new(error).context(format!("{} does not answer; is it running? `sterna dev` starts regions", self.url))
+            }
             error => anyhow::Error::new(error),
         }
     }

@@ -3,8 +3,8 @@
 use super::Source;
 use super::rows::{AircraftRow, BoardRow, PunctualityRow, RouteRow};
 use super::truth::Truth;
-use crate::cli::say;
 use crate::home::{DevRegion, DevRegions};
+use crate::out::say;
 use anyhow::{Context, Result};
 use indicatif::HumanCount;
 use serde::Deserialize;

@@ -1,10 +1,10 @@
 //! Two regions that say something else of the same flight while they can't hear each other.
 
 use super::settled;
-use crate::cli::say;
 use crate::dev::Cluster;
 use crate::home::{DevRegion, DevRegions};
 use crate::links::{self, Change};
+use crate::out::say;
 use anyhow::{Context, Result};
 use serde_json::json;
 use sterna_client::{Client, Options};

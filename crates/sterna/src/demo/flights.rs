@@ -18,7 +18,13 @@ impl Airports {
         let (code, zone) = (column(&headers, "faa")?, column(&headers, "tz")?);
         let region = |record: ByteRecord| -> Result<(Vec<u8>, usize)> {
             let zone: i32 = std::str::from_utf8(&record[zone])?.parse().context("airports.csv: `tz` is no number")?;
-            let region = if zone >= -5 { 0 } else if zone == -6 { 1 } else { 2 };
+            let region = if zone >= -5 {
+                0
+            } else if zone == -6 {
+                1
+            } else {
+                2
+            };
             Ok((record[code].to_vec(), region))
         };
         Ok(Self(reader.into_byte_records().map(|record| region(record?)).collect::<Result<_>>()?))
@@ -197,7 +203,10 @@ impl<'r> Flight<'r> {
         let Self { year, month, day, carrier, number, sched_dep, distance, .. } = self;
         let (origin, dest) = (str(self.origin), str(self.dest));
         put(out, format_args!("\"carrier\":\"{carrier}\",\"number\":{number},\"origin\":\"{origin}\",\"dest\":\"{dest}\","));
-        put(out, format_args!("\"day\":\"{year}-{month:02}-{day:02}\",\"month\":{month},\"sched_dep\":{sched_dep},\"distance\":{distance}"));
+        put(
+            out,
+            format_args!("\"day\":\"{year}-{month:02}-{day:02}\",\"month\":{month},\"sched_dep\":{sched_dep},\"distance\":{distance}"),
+        );
         if let Some(tail) = self.tail {
             put(out, format_args!(",\"tail\":\"{tail}\""));
         }
@@ -210,7 +219,10 @@ impl<'r> Flight<'r> {
     fn arrive(&self, chunk: &mut Chunk) {
         let out = &mut chunk.bytes;
         self.head("arrive", out);
-        put(out, format_args!("\"tail\":\"{}\",\"dest\":\"{}\",\"distance\":{}", self.tail.unwrap_or_default(), str(self.dest), self.distance));
+        put(
+            out,
+            format_args!("\"tail\":\"{}\",\"dest\":\"{}\",\"distance\":{}", self.tail.unwrap_or_default(), str(self.dest), self.distance),
+        );
         member(out, "arr_delay", self.arr_delay);
         member(out, "air_time", self.air_time);
         end(chunk);
@@ -287,7 +299,9 @@ mod tests {
         let rows = "2013,1,1,517,515,2,830,819,11,UA,1545,N14228,EWR,IAH,227,1400\n2013,1,2,NA,515,NA,NA,819,NA,UA,7,NA,EWR,IAH,NA,1400\n";
         let airports = Airports::read("faa,tz\nEWR,-5\nIAH,-6\n".as_bytes()).expect("it is a list");
         let lines = |region| {
-            let mut flights = Flights::read(format!("{header}\n{rows}").into_bytes().leak() as &[u8], Arc::new(Airports(airports.0.clone()))).expect("it has a header");
+            let mut flights =
+                Flights::read(format!("{header}\n{rows}").into_bytes().leak() as &[u8], Arc::new(Airports(airports.0.clone())))
+                    .expect("it has a header");
             let chunk = flights.chunk(region, 1 << 20).expect("it can be read").expect("it has lines");
             String::from_utf8(chunk.bytes).expect("it is text")
         };

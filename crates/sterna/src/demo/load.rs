@@ -75,7 +75,13 @@ impl Loader {
         };
         let task = |_| {
             let (tell, told) = oneshot::channel();
-            let sender = Sender { env: self.env.clone(), url: self.urls[region].clone(), region, flights: flights.clone(), answered: self.answered.clone() };
+            let sender = Sender {
+                env: self.env.clone(),
+                url: self.urls[region].clone(),
+                region,
+                flights: flights.clone(),
+                answered: self.answered.clone(),
+            };
             self.env.spawn(async move {
                 let _ = tell.send(sender.run().await);
             });

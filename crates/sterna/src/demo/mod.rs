@@ -16,13 +16,13 @@ pub use load::{Loaded, Loader};
 pub use settle::settled;
 pub use source::Source;
 
-use crate::cli::{Outcome, say};
 use crate::dev::Cluster;
 use crate::home::DevRegions;
 use crate::links::{self, Change};
+use crate::out::{Outcome, say};
 use anyhow::Result;
 use flights::{Airports, Counts, Flights};
-use indicatif::{HumanCount, ProgressBar, ProgressDrawTarget, ProgressStyle};
+use indicatif::{HumanCount, ProgressBar, ProgressDrawTarget, ProgressState, ProgressStyle};
 use std::sync::Arc;
 use std::time::Duration;
 use sterna_env::Env;
@@ -54,11 +54,19 @@ pub(crate) async fn run(env: &Env, cluster: &Cluster, known: &DevRegions, source
         HumanCount(loaded.accepted + loaded.refused),
         loading.as_secs_f64(),
         HumanCount((loaded.accepted as f64 / loading.as_secs_f64()) as u64),
-        if loaded.refused > 0 { format!("; {} were refused, the first: {}", loaded.refused, loaded.first_refusal.unwrap_or_default()) } else { String::new() },
+        if loaded.refused > 0 {
+            format!("; {} were refused, the first: {}", loaded.refused, loaded.first_refusal.unwrap_or_default())
+        } else {
+            String::new()
+        },
     ));
     settled(env, &cluster.regions).await;
     let whole = env.now() - began;
-    say(format!("After {:.1} s every region has everything, with {} reactions, in every view.", whole.as_secs_f64(), HumanCount(counts.reactions)));
+    say(format!(
+        "After {:.1} s every region has everything, with {} reactions, in every view.",
+        whole.as_secs_f64(),
+        HumanCount(counts.reactions)
+    ));
     say(figures::memory());
 
     let equal = compare::compare(env, known, source).await? && loaded.refused == 0;
@@ -100,8 +108,9 @@ async fn direct(env: &Env, known: &DevRegions, loader: &Loader, bar: &ProgressBa
 
 fn bar(all: u64) -> ProgressBar {
     let bar = ProgressBar::with_draw_target(Some(all), ProgressDrawTarget::stderr_with_hz(10));
-    let style = ProgressStyle::with_template("{bar:40} {human_pos} of {human_len} commands, {per_sec:.0}, {eta} left");
-    bar.with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()))
+    let style = ProgressStyle::with_template("{bar:40} {human_pos} of {human_len} commands, {rate}, {eta} left");
+    let rate = |state: &ProgressState, out: &mut dyn std::fmt::Write| _ = write!(out, "{} a second", HumanCount(state.per_sec() as u64));
+    bar.with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()).with_key("rate", rate))
 }
 
 fn advise(known: &DevRegions) {

@@ -38,6 +38,7 @@ fn reacted(regions: &[RunningRegion]) -> bool {
 
 fn has_all(region: &RunningRegion, heads: &[(LogId, Position)]) -> bool {
     let (status, board) = (region.reads.status(), &region.region().board);
-    let applied = |(log, head): &(LogId, Position)| board.applied(log.shard).get(log.origin) >= *head && status.projected.get(*log) >= *head;
+    let applied =
+        |(log, head): &(LogId, Position)| board.applied(log.shard).get(log.origin) >= *head && status.projected.get(*log) >= *head;
     heads.iter().all(applied) && status.views.iter().all(|view| view.building.is_none() && view.generation.is_some())
 }

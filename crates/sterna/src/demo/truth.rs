@@ -64,7 +64,8 @@ impl Truth {
         }
         truth.punctuality = sums.punctuality.into_values().collect();
         truth.routes = sums.routes.into_values().collect();
-        truth.aircraft = sums.aircraft.into_values().map(|(row, airports)| AircraftRow { airports: airports.len() as i64, ..row }).collect();
+        truth.aircraft =
+            sums.aircraft.into_values().map(|(row, airports)| AircraftRow { airports: airports.len() as i64, ..row }).collect();
         truth.aircraft.sort_by(|a, b| (-a.miles, &a.tail).cmp(&(-b.miles, &b.tail)));
         Ok(truth)
     }
@@ -218,7 +219,17 @@ year,month,day,dep_time,sched_dep_time,dep_delay,arr_time,sched_arr_time,arr_del
     fn carriers_are_counted_by_month() {
         let expected = [
             PunctualityRow { carrier: "B6".into(), month: 2, flights: 2, arrived: 1, dep_delay: 5, distance: 40, ..Default::default() },
-            PunctualityRow { carrier: "UA".into(), month: 1, flights: 3, cancelled: 1, arrived: 2, late: 1, dep_delay: 10, arr_delay: -3, distance: 4200 },
+            PunctualityRow {
+                carrier: "UA".into(),
+                month: 1,
+                flights: 3,
+                cancelled: 1,
+                arrived: 2,
+                late: 1,
+                dep_delay: 10,
+                arr_delay: -3,
+                distance: 4200,
+            },
         ];
         assert_eq!(truth().punctuality, expected);
     }
