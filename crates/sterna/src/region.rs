@@ -192,7 +192,7 @@ fn registry(model: &Model) -> Result<prometheus::Registry> {
     let hash = hex(&model.hash);
     let build = sterna_telemetry::Build {
         version: env!("CARGO_PKG_VERSION"),
-        commit: option_env!("STERNA_BUILD_COMMIT").unwrap_or("unknown"),
+        commit: option_env!("BUILD_COMMIT").unwrap_or("unknown"),
         model_version: model.version,
         model_hash: &hash,
     };

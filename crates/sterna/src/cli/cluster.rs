@@ -4,10 +4,11 @@ use super::args::{Common, Demo, Dev};
 use crate::demo;
 use crate::dev::{Cluster, ClusterOptions, SHOP, SHOP_NAME};
 use crate::home::DevRegions;
-use crate::out::{Outcome, say};
+use crate::out::{Outcome, note, say};
 use crate::signals::asked_to_stop;
 use anyhow::{Context, Result};
 use std::fs;
+use std::sync::OnceLock;
 use sterna_env::Env;
 
 pub async fn dev(env: &Env, args: Dev) -> Result<Outcome> {
@@ -26,11 +27,12 @@ pub async fn dev(env: &Env, args: Dev) -> Result<Outcome> {
         ..ClusterOptions::new(model, model_name, args.regions)
     };
     let named = options.model_name.clone();
+    let stop = asked_to_stop()?;
     let cluster = Cluster::start(env, options).await?;
-    let known = announce(env, &cluster, &named)?;
+    let known = announce(env, &cluster, &named);
     let outcome = tokio::select! {
         biased;
-        stopped = asked_to_stop() => stopped.map(|()| Outcome::Done),
+        () = stop => Ok(Outcome::Done),
         failed = wait_ready(env, &cluster, &known, shop) => failed,
     };
     known.forget();
@@ -62,6 +64,7 @@ pub async fn demo(env: &Env, args: Demo) -> Result<Outcome> {
         Some(folder) => demo::Source::folder(folder)?,
         None => demo::Source::Sample,
     };
+    let stop = asked_to_stop()?;
     let cluster = Cluster::start(
         env,
         ClusterOptions {
@@ -72,34 +75,38 @@ pub async fn demo(env: &Env, args: Demo) -> Result<Outcome> {
         },
     )
     .await?;
-    let known = announce(env, &cluster, demo::MODEL_NAME)?;
+    let known = announce(env, &cluster, demo::MODEL_NAME);
+    let verdict = OnceLock::new();
     let showing = async {
         let outcome = demo::run(env, &cluster, &known, &source).await?;
+        let _ = verdict.set(outcome);
         if !args.exit {
             say("\nThe regions stay up; Ctrl-C stops them.");
             std::future::pending::<()>().await;
         }
-        Ok(outcome)
+        Ok(())
     };
-    let outcome = tokio::select! {
+    let shown: Result<()> = tokio::select! {
         biased;
-        stopped = asked_to_stop() => stopped.map(|()| Outcome::Done),
+        () = stop => Ok(()),
         shown = showing => shown,
     };
     known.forget();
     cluster.stop().await;
-    outcome
+    shown.map(|()| verdict.into_inner().unwrap_or(Outcome::Done))
 }
 
 /// Says what runs where, and leaves word of it for other command lines.
-fn announce(env: &Env, cluster: &Cluster, model: &str) -> Result<DevRegions> {
+fn announce(env: &Env, cluster: &Cluster, model: &str) -> DevRegions {
     let known = cluster.known(env);
-    known.save()?;
+    if let Err(error) = known.save() {
+        note(format!("{error:#}; `call` and the others need --url"));
+    }
     say(format!("{} regions run {model}:", known.regions.len()));
     known.regions.iter().for_each(|region| say(format!("  {:<14} {}", region.region, region.url)));
     let (folder, kept) = cluster.folder();
     say(format!("Their data is in {}{}.", folder.display(), if kept { "" } else { ", which is removed at the end" }));
-    Ok(known)
+    known
 }
 
 fn logs(common: &Common) -> Result<sterna_telemetry::Guard> {

@@ -20,10 +20,11 @@ pub async fn serve(env: &Env, args: Serve) -> Result<Outcome> {
         region: config.region.clone(),
         otlp_endpoint: config.telemetry.otlp.clone(),
     })?;
+    let stop = asked_to_stop()?;
     let model = load_model(&config.model, &members(&config))?;
     let region = RunningRegion::start(&config, model, env.clone(), Extras::default()).await?;
     say(format!("region {} listens on {}", region.name, region.url()));
-    asked_to_stop().await?;
+    stop.await;
     tracing::info!(region = %region.name, "stopping");
     region.stop().await;
     block_in_place(|| drop(logs));
