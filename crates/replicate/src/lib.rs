@@ -1,8 +1,8 @@
 //! Relay, resolver, reactor: this region's log to the others, theirs to this one.
 //!
-//! The [`relay`] publishes what this region committed; [`Source`] serves this region's copy of any log. The [`resolver`] follows the other
-//! regions, fills holes and hands everything to the writer. The [`recovery`] notices that the store is an old copy of itself, the
-//! [`gate`] opens the region when it may take commands, and the [`reactor`] sends what its events cause.
+//! The `relay` publishes what this region committed; [`Source`] serves this region's copy of any log. The `resolver` follows the other
+//! regions, fills holes and hands everything to the writer. The `recovery` notices that the store is an old copy of itself, the
+//! `gate` opens the region when it may take commands, and the `reactor` sends what its events cause.
 
 mod claims;
 mod gate;

@@ -4,6 +4,7 @@ use crate::world;
 use prometheus::Registry;
 use serde_json::Value;
 use std::collections::BTreeMap;
+use std::fmt::Write;
 use std::sync::Arc;
 use std::time::Duration;
 use sterna_crdt::RegionId;
@@ -150,7 +151,22 @@ impl Cluster {
             }
             self.env.sleep(Duration::from_millis(10)).await;
         }
-        panic!("within a minute it did not come that {what}");
+        panic!("within a minute it did not come that {what}: {}", self.standing());
+    }
+
+    /// What each region has applied, and what it knows of the others.
+    fn standing(&self) -> String {
+        let mut text = String::new();
+        for (name, node) in &self.nodes {
+            let region = node.writer.region();
+            _ = writeln!(text, "\n{name}: {:?} {:?}", region.life(), region.gate());
+            for shard in region.board.shards() {
+                let known: Vec<_> = self.nodes.values().map(|other| region.board.known(shard, other.me).0).collect();
+                let (copied, applied) = (region.board.copied(shard).0, region.board.applied(shard).0);
+                _ = writeln!(text, "  {shard:?} copied {copied:?}\n    applied {applied:?}\n    known {known:?}");
+            }
+        }
+        text
     }
 
     /// Waits until each running region has applied all that each has written, and each knows that of all.

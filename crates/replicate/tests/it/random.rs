@@ -152,6 +152,7 @@ async fn run(seed: u64) -> usize {
     run.check().await
 }
 
+#[allow(clippy::print_stdout, reason = "a failing test says which seed")]
 fn run_all(seeds: std::ops::Range<u64>) {
     let mut restores = 0;
     for seed in seeds {
