@@ -164,7 +164,9 @@ mod tests {
         assert_eq!(json(Refused::InvalidArguments(errors))["errors"], json!([{ "pointer": "/a", "detail": "no" }]));
         let etag = sterna_write::ETag::parse("00000000000000ff");
         let problem = Problem::from(Refused::VersionMismatch { current: etag });
-        assert_eq!(problem.headers[header::ETAG], "\"00000000000000ff\"");
+        assert_eq!(problem.render("r").headers()[header::ETAG], "\"00000000000000ff\"");
+        let problem = Problem::from(Refused::PreconditionRequired { field: "address".into(), current: etag.expect("sixteen digits") });
+        assert_eq!((problem.code.status().as_u16(), problem.code), (428, Code::PreconditionRequired));
     }
 
     #[test]

@@ -10,9 +10,9 @@ pub(crate) use page::page;
 use crate::limits::RETRY_AFTER_S;
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
-use http::{HeaderMap, HeaderName, HeaderValue, header};
-use serde::Serialize;
-use serde_json::{Map, Value};
+use http::{HeaderName, HeaderValue, header};
+use serde::ser::{Serialize, SerializeMap, Serializer};
+use serde_json::Value;
 
 /// A refusal. As a response it is written by the envelope, which knows the request's id.
 #[derive(Clone, Debug)]
@@ -20,56 +20,52 @@ pub struct Problem {
     pub code: Code,
     pub detail: String,
     /// Members of its own code.
-    pub more: Map<String, Value>,
-    pub headers: HeaderMap,
+    pub more: Vec<(&'static str, Value)>,
+    pub headers: Vec<(HeaderName, HeaderValue)>,
 }
 
-#[derive(Serialize)]
 struct Document<'a> {
-    #[serde(rename = "type")]
-    kind: String,
-    title: &'a str,
-    status: u16,
-    detail: &'a str,
-    code: &'a str,
+    problem: &'a Problem,
     request_id: &'a str,
-    retry: &'a str,
-    #[serde(flatten)]
-    more: &'a Map<String, Value>,
+}
+
+impl Serialize for Document<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let Problem { code, detail, more, .. } = self.problem;
+        let mut map = serializer.serialize_map(None)?;
+        map.serialize_entry("type", &format_args!("/problems/{}", code.as_str()))?;
+        map.serialize_entry("title", code.title())?;
+        map.serialize_entry("status", &code.status().as_u16())?;
+        map.serialize_entry("detail", detail)?;
+        map.serialize_entry("code", code.as_str())?;
+        map.serialize_entry("request_id", self.request_id)?;
+        map.serialize_entry("retry", code.retry().as_str())?;
+        more.iter().try_for_each(|(name, value)| map.serialize_entry(name, value))?;
+        map.end()
+    }
 }
 
 impl Problem {
     pub fn new(code: Code, detail: impl Into<String>) -> Self {
-        Self { code, detail: detail.into(), more: Map::new(), headers: HeaderMap::new() }
+        Self { code, detail: detail.into(), more: Vec::new(), headers: Vec::new() }
     }
 
     /// With a member of its own.
-    pub fn with(mut self, name: &str, value: impl Into<Value>) -> Self {
-        self.more.insert(name.to_owned(), value.into());
+    pub fn with(mut self, name: &'static str, value: impl Into<Value>) -> Self {
+        self.more.push((name, value.into()));
         self
     }
 
     /// A value that no header can hold is left out.
     pub fn header(mut self, name: HeaderName, value: impl TryInto<HeaderValue>) -> Self {
         if let Ok(value) = value.try_into() {
-            self.headers.insert(name, value);
+            self.headers.push((name, value));
         }
         self
     }
 
     pub fn to_json(&self, request_id: &str) -> Vec<u8> {
-        let code = self.code.as_str();
-        let document = Document {
-            kind: format!("/problems/{code}"),
-            title: self.code.title(),
-            status: self.code.status().as_u16(),
-            detail: &self.detail,
-            code,
-            request_id,
-            retry: self.code.retry().as_str(),
-            more: &self.more,
-        };
-        serde_json::to_vec(&document).expect("strings and values always serialize")
+        serde_json::to_vec(&Document { problem: self, request_id }).expect("strings and values always serialize")
     }
 
     /// The response as it is sent.

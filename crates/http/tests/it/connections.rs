@@ -129,10 +129,11 @@ async fn connections_are_bounded_and_more_wait() {
     let region = TestRegion::with(Limits { connections_max: 1, ..Limits::default() }).await;
     let (address, client) = region.listen().await;
     let first = TcpStream::connect(&address).await.expect("it listens");
-    tokio::time::sleep(Duration::from_millis(50)).await;
-    let waiting = tokio::spawn(async move { client.status().await.is_ok() });
-    tokio::time::sleep(Duration::from_millis(50)).await;
-    assert!(!waiting.is_finished());
+    while region.services.metrics.connections.get() == 0 {
+        tokio::task::yield_now().await;
+    }
+    let mut waiting = tokio::spawn(async move { client.status().await.is_ok() });
+    assert!(tokio::time::timeout(Duration::from_millis(100), &mut waiting).await.is_err(), "there is no place for it");
     drop(first);
     assert!(within(waiting).await.expect("the task ends"));
 }

@@ -1,4 +1,5 @@
 //! A region over HTTP, on memory stores.
+#![allow(clippy::disallowed_methods, reason = "these tests ask from outside, over real sockets, in real time")]
 
 mod bulk;
 mod commands;
