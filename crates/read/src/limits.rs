@@ -23,7 +23,7 @@ pub const BATCH_PAUSE_MAX: Duration = Duration::from_millis(10);
 pub const YIELD_AGGREGATES: usize = 128;
 /// Pauses after a failed transaction.
 pub const RETRY_FIRST: Duration = Duration::from_millis(20);
-pub const RETRY_MOST: Duration = Duration::from_secs(5);
+pub const RETRY_MOST: Duration = Duration::from_secs(1);
 /// A projector that nobody woke looks by itself.
 pub const LOOK_EVERY: Duration = Duration::from_secs(1);
 

@@ -55,10 +55,14 @@ impl Changes {
 
     /// Adds the changes of missing rows to `counts` and writes these.
     pub fn count_failed(&self, counts: &mut HashMap<u32, i64>, t: &mut Transaction) {
-        for (&generation, by) in &self.failed {
+        for (&generation, by) in self.failed.iter().filter(|(_, by)| **by != 0) {
             let count = counts.entry(generation).or_default();
             *count += by;
-            t.put(failed::key(generation), failed::encode(*count));
+            if *count == 0 {
+                t.clear_key(&failed::key(generation));
+            } else {
+                t.put(failed::key(generation), failed::encode(*count));
+            }
         }
     }
 }

@@ -198,6 +198,7 @@ impl Projector {
         self.registry = contents.registry;
         self.failed = contents.failed;
         self.feed = contents.feed;
+        self.shared.with_pulse(|pulse| pulse.failed.clone_from(&self.failed));
         self.shared.feed.correct(self.feed.tip());
         self.shared.progress.send_replace(self.progress.clone());
         self.replan();

@@ -63,9 +63,9 @@ impl Projector {
         self.shared.store.commit(t).await?;
 
         self.progress = progress;
+        self.shared.with_pulse(|pulse| pulse.failed.clone_from(&self.failed));
         self.shared.progress.send_replace(self.progress.clone());
         self.shared.feed.publish(pages);
-        self.shared.with_pulse(|pulse| pulse.failed.clone_from(&self.failed));
         let metrics = &self.shared.metrics;
         metrics.events.inc_by(batch.events as u64);
         metrics.documents.inc_by(ids.len() as u64);

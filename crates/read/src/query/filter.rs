@@ -3,7 +3,7 @@
 use crate::ReadRefused;
 use crate::keys::order;
 use crate::query::suggest;
-use crate::view::{Generation, Path};
+use crate::view::Generation;
 use bytes::Bytes;
 use std::ops::Range;
 use sterna_crdt::{Name, Value};
@@ -52,13 +52,15 @@ pub(super) fn stretch(generation: &Generation, filters: &[(String, String)]) -> 
     let filters = filters.iter().map(|(name, value)| parse(view, name, value)).collect::<Result<Vec<_>, _>>()?;
     let equal: Vec<&Filter> = filters.iter().filter(|filter| filter.op == Op::Equal).collect();
     let ranges: Vec<&Filter> = filters.iter().filter(|filter| filter.op != Op::Equal).collect();
-    let columns: Vec<usize> = equal.iter().map(|filter| filter.column).collect();
+    let mut columns: Vec<usize> = equal.iter().map(|filter| filter.column).collect();
+    columns.sort_unstable();
+    columns.dedup();
     let ranged = ranges.first().map(|filter| filter.column);
     if ranges.iter().any(|filter| Some(filter.column) != ranged) || ranged.is_some_and(|ranged| columns.contains(&ranged)) {
         return Err(not_indexed(generation, &filters));
     }
     let path = generation.paths.iter().position(|path| path.fits(&columns, ranged)).ok_or_else(|| not_indexed(generation, &filters))?;
-    Ok(Stretch { path, range: range(&generation.paths[path], &equal, &ranges) })
+    Ok(Stretch { path, range: range(&generation.paths[path].0[..columns.len() + usize::from(ranged.is_some())], &equal, &ranges) })
 }
 
 fn parse(view: &View, name: &str, text: &str) -> Result<Filter, ReadRefused> {
@@ -89,11 +91,11 @@ fn parse_op(text: &str) -> Option<Op> {
     }
 }
 
-/// Null is in no range, though it sorts first.
-fn range(path: &Path, equal: &[&Filter], ranges: &[&Filter]) -> Range<Vec<u8>> {
+/// `columns` are those that are filtered by, the one with a range last. Null is in no range, though it sorts first.
+fn range(columns: &[(usize, bool)], equal: &[&Filter], ranges: &[&Filter]) -> Range<Vec<u8>> {
     let mut prefix = Vec::new();
-    for &(column, descending) in &path.0[..equal.len()] {
-        for filter in equal.iter().filter(|filter| filter.column == column).take(1) {
+    for &(column, descending) in columns {
+        if let Some(filter) = equal.iter().find(|filter| filter.column == column) {
             order::put(&filter.value, descending, &mut prefix);
         }
     }
@@ -102,7 +104,7 @@ fn range(path: &Path, equal: &[&Filter], ranges: &[&Filter]) -> Range<Vec<u8>> {
     if contradicted {
         range.end = range.start.clone();
     }
-    let Some(&(_, descending)) = path.0.get(equal.len()).filter(|_| !ranges.is_empty()) else { return range };
+    let Some(&(_, descending)) = columns.last().filter(|_| !ranges.is_empty()) else { return range };
     let nulls = Filter { column: 0, op: Op::Over, value: Value::Null };
     for Filter { op, value, .. } in ranges.iter().copied().chain([&nulls]) {
         let mut at = prefix.clone();

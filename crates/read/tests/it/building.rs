@@ -64,7 +64,7 @@ async fn a_changed_model_builds_what_changed_and_clears_what_is_gone() {
     let before = generations(&node);
     let (store, read_store) = node.stop().await;
     let node = start("one", &["one"], &later_flights(), store, read_store).await;
-    assert!(node.rows("punctuality", &[]).await.len() > 3, "what answered before answers until the new one is built");
+    assert!(!node.rows("punctuality", &[]).await.is_empty(), "what answered before answers until the new one is built");
     write_some(&node, 3).await;
     node.built().await;
     check(&node).await;
@@ -73,7 +73,7 @@ async fn a_changed_model_builds_what_changed_and_clears_what_is_gone() {
         let same = before.contains(&(name.clone(), *generation));
         assert_eq!(same, !matches!(&**name, "punctuality" | "carriers"), "{name}");
     }
-    assert!(node.document("flight", "f-1").await.is_ok_and(|json| json.contains("\"added\":null")));
+    assert!(node.document("flight", "f-30").await.is_ok_and(|json| json.contains("\"added\":null")));
 }
 
 #[tokio::test]

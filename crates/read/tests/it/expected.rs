@@ -133,6 +133,7 @@ fn aggregate_all(aggs: &[Agg], rows: &[Vec<Value>]) -> String {
 /// Every view of the model, and every document, says what it should.
 pub async fn check(node: &Node) {
     let model = node.writer.region().model();
+    node.projected().await;
     let status = node.reads.status();
     for view in model.views() {
         let (expected, mut found) = (rows(node, &view.name).await, node.rows(&view.name, &[]).await);

@@ -58,7 +58,7 @@ proptest! {
     #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(24) })]
 
     #[test]
-    fn views_equal_an_evaluation_from_scratch(steps in proptest::collection::vec((step(), 0..8u8), 1..80)) {
+    fn views_equal_an_evaluation_from_scratch(steps in proptest::collection::vec((step(), 0..24u8), 1..80)) {
         runtime().block_on(async {
             let node = one(FLIGHTS).await;
             for (step, then) in &steps {

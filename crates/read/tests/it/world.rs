@@ -12,7 +12,7 @@ use sterna_store::{Memory, Store};
 use sterna_write::{Accepted, Command, Gate, OpenOptions, Region, Writer};
 
 pub const SHARDS: u16 = 4;
-pub const WAIT: Duration = Duration::from_secs(20);
+pub const WAIT: Duration = Duration::from_secs(5);
 
 pub struct Node {
     pub writer: Arc<Writer>,
