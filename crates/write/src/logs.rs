@@ -121,7 +121,8 @@ impl Logs {
 
     fn recent(&self, log: LogId, after: Position, until: Position, bytes_max: usize) -> Option<Vec<LogEntry>> {
         let recent = self.recent.lock();
-        let recent = recent.get(&log).filter(|r| r.after <= after && !r.entries.is_empty())?;
+        let reaches = |r: &&Recent| r.after <= after && r.entries.back().is_some_and(|last| last.position >= until);
+        let recent = recent.get(&log).filter(reaches)?;
         let from = recent.entries.partition_point(|entry| entry.position <= after);
         let mut bytes = 0;
         let mut take = |entry: &&LogEntry| {

@@ -38,7 +38,7 @@ pub(super) fn closing(tail: &[Open], settled: &dyn Fn(Incarnation) -> Position) 
     if unsettled.is_empty() {
         return (0..tail.len()).filter(|&at| !tail[at].closed).collect();
     }
-    if unsettled.len() == tail.len() || tail.len() > PAIRWISE_MAX && tail.len() % PAIRWISE_MAX != 0 {
+    if unsettled.len() == tail.len() || tail.len() > PAIRWISE_MAX && !tail.len().is_multiple_of(PAIRWISE_MAX) {
         return Vec::new();
     }
     let clear: Vec<bool> =

@@ -52,7 +52,8 @@ impl Shard {
     }
 
     fn committed(&mut self, mut batch: Batch, committed: Committed) {
-        self.append(&mut batch, committed);
+        let own = self.own_entry(&mut batch, committed);
+        // States before the board: whoever hears of an entry finds a state that has it.
         for (id, working) in batch.touched.drain() {
             if working.aggregate.open() > 0 {
                 self.sweep.add(&id);
@@ -60,6 +61,9 @@ impl Shard {
             if !working.aggregate.seen.is_empty() {
                 self.states.put(self.id, id, working.aggregate);
             }
+        }
+        if let Some(entry) = own {
+            self.append(entry);
         }
         self.merged(&mut batch);
         let own = self.own_log();
@@ -81,13 +85,9 @@ impl Shard {
     }
 
     /// The batch's own entry has its position now.
-    fn append(&mut self, batch: &mut Batch, committed: Committed) {
-        let events = batch.entry.events.len();
-        if events == 0 {
-            return;
-        }
-        let after = self.end_of_own_log();
-        let position = Position::new(batch.epoch, committed.stamp.0, (events - 1) as u16);
+    fn own_entry(&self, batch: &mut Batch, committed: Committed) -> Option<LogEntry> {
+        let last = batch.entry.events.len().checked_sub(1)?;
+        let position = Position::new(batch.epoch, committed.stamp.0, last as u16);
         let entry = batch.entry();
         let log_entry = LogEntry::known(position, batch.entry_bytes.clone(), entry.clone());
         if !self.region.alone() {
@@ -97,7 +97,12 @@ impl Shard {
                 }
             }
         }
-        self.logs.push(self.own_log(), after, log_entry);
+        Some(log_entry)
+    }
+
+    fn append(&mut self, entry: LogEntry) {
+        let (after, position) = (self.end_of_own_log(), entry.position);
+        self.logs.push(self.own_log(), after, entry);
         self.standing.own_tip = position;
         self.region.board.raise_applied(self.own_log(), position);
     }

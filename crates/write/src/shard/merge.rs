@@ -246,7 +246,8 @@ impl Shard {
     pub(super) fn answer_frame(&mut self, job: MergeJob) {
         let (origin, progress) = (job.frame.log.origin, &self.standing.progress);
         let frame = job.frame;
-        if origin != self.region.me {
+        // A frame that was cut for size, or that a third region carries, says nothing of its origin's progress.
+        if origin != self.region.me && (frame.sent_ms > 0 || !self.seals.contains_key(&origin)) {
             self.seals.insert(origin, Seal { end: frame.end(), sealed: frame.sealed, applied: frame.applied, sent_ms: frame.sent_ms });
         }
         let merged = Merged { copied: progress.copied.get(origin), applied: progress.applied.get(origin) };

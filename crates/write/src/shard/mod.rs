@@ -188,6 +188,7 @@ impl Shard {
     }
 
     fn end_of_own_log(&self) -> Position {
-        self.standing.own_tip.max(self.standing.own_old)
+        let copied_back = self.standing.progress.copied.get(self.region.me);
+        self.standing.own_tip.max(self.standing.own_old).max(copied_back)
     }
 }

@@ -118,6 +118,11 @@ impl Shard {
         for job in jobs.iter().filter(|job| (!job.key_made || job.attempts > 0) && known(&job.command.aggregate)) {
             let id = &job.command.aggregate;
             keys.extend([now, now.saturating_sub(1)].map(|bucket| (id.clone(), job.key.clone(), bucket)));
+            // A reaction may be delivered again long after its cause.
+            if let Some(cause) = &job.command.cause {
+                let then = idem::bucket(cause.rank.clock, model.idempotency_window_ms);
+                keys.extend((then..=then + 1).filter(|bucket| bucket + 1 < now).map(|bucket| (id.clone(), job.key.clone(), bucket)));
+            }
         }
         for event in merged().filter(|event| known(&id_of(event))) {
             keys.push((id_of(event), event.key.clone(), idem::bucket(event.update.order.clock, model.idempotency_window_ms)));
