@@ -9,4 +9,5 @@ mod headers;
 mod openapi;
 mod operating;
 mod queries;
+mod random;
 mod region;
