@@ -24,6 +24,12 @@ const STOP_MAX: Duration = Duration::from_secs(20);
 /// What the read store may keep of its files in memory; documents are cached once more in the projector.
 const CACHE_BYTES: u64 = 16 << 20;
 
+/// Keys kept for conflict checks: what is written between a batch's snapshot and its commit, with room.
+const WRITE_WINDOW_KEYS: usize = 1 << 16;
+/// The projector alone writes the read store.
+const READ_WINDOW_KEYS: usize = 1 << 14;
+const READ_MEMTABLE_BYTES: u64 = 8 << 20;
+
 /// A region that runs until it is stopped.
 pub struct RunningRegion {
     pub name: Name,
@@ -61,11 +67,14 @@ impl RunningRegion {
         let store = Embedded::open(Folder {
             registry: Some(registry.clone()),
             cache_bytes: CACHE_BYTES,
+            window_keys: WRITE_WINDOW_KEYS,
             ..Folder::write(config.store.path.join("store"))
         })?;
         let read_store = Embedded::open(Folder {
             registry: Some(registry.clone()),
             cache_bytes: CACHE_BYTES,
+            window_keys: READ_WINDOW_KEYS,
+            memtable_bytes: READ_MEMTABLE_BYTES,
             ..Folder::read(config.store.path.join("read"))
         })?;
         let copied = store.copied();
