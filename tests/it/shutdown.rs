@@ -1,6 +1,7 @@
 //! SIGTERM.
 
 use crate::load::{Load, marks_in};
+use serde_json::json;
 use sterna_tests::{Cluster, Options, eventually};
 
 #[tokio::test]
@@ -32,4 +33,17 @@ async fn a_stopping_region_ends_open_feeds_and_idle_connections_and_exits_soon()
     cluster["solo"].get("/readyz").ok().await;
     let (end, status) = tokio::join!(feed.next(), cluster["solo"].stop());
     assert_eq!((end, status.code()), (None, Some(0)));
+}
+
+#[tokio::test]
+async fn a_region_that_replicates_stops_at_once_again_and_again() {
+    let mut cluster = Cluster::start(Options::marks(), &["us-east", "eu-west"]).await;
+    for n in 0..6 {
+        let region = if n % 2 == 0 { "us-east" } else { "eu-west" };
+        cluster[region].command("bag/b/mark", json!({ "mark": format!("m{n}") })).ok().await;
+        cluster.agree("/v1/bag/b", "everywhere", |bag| bag["state"]["count"] == n + 1).await;
+        assert_eq!(cluster[region].stop().await.code(), Some(0));
+        assert!(!cluster[region].log().contains("did not stop in time"), "{}", cluster[region].log());
+        cluster[region].start().await;
+    }
 }

@@ -53,6 +53,7 @@ impl Region {
         fs::write(&path, self.config.toml()).expect("a temporary folder takes files");
         let mut command = sterna();
         command.arg("serve").arg("--config").arg(path);
+        command.env("STERNA_TELEMETRY__LOG", log_filter());
         command
     }
 
@@ -166,6 +167,12 @@ impl Region {
         fs::remove_dir_all(self.data()).expect("the folder is there");
         copy(from, self.data());
     }
+}
+
+/// What regions log; `STERNA_IT_LOG` asks for more, to look into a failure.
+#[allow(clippy::disallowed_methods, reason = "for people who look into a failure; no test depends on it")]
+fn log_filter() -> String {
+    std::env::var("STERNA_IT_LOG").unwrap_or_else(|_| "info,fjall=warn,lsm_tree=warn".to_owned())
 }
 
 fn copy(from: &Path, to: &Path) {
