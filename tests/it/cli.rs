@@ -1,1 +1,169 @@
 //! What people type.
+
+use rustix::process::{Pid, Signal, kill_process};
+use serde_json::{Value, json};
+use std::fs::{self, File};
+use std::io::{BufRead, BufReader, Write};
+use std::path::{Path, PathBuf};
+use sterna_tests::{Http, Outcome, eventually, free_port, run, sterna};
+use tempfile::TempDir;
+use tokio::process::Child;
+
+/// `dev` in a home of its own.
+struct Dev {
+    home: TempDir,
+    port: u16,
+    process: Child,
+}
+
+impl Dev {
+    async fn start(arguments: &[&str]) -> Self {
+        let home = tempfile::tempdir().expect("there is a temporary folder");
+        let port = ports_in_a_row(3);
+        let said = File::create(home.path().join("said")).expect("a temporary folder takes files");
+        let mut command = sterna();
+        command.env("HOME", home.path()).arg("dev").args(["--port", &port.to_string()]).args(arguments);
+        let process = command.stdout(said.try_clone().expect("a file can be shared")).stderr(said).spawn().expect("the binary can be started");
+        let mut dev = Self { home, port, process };
+        eventually("dev is ready", async || {
+            if let Ok(Some(status)) = dev.process.try_wait() {
+                panic!("dev ended: {status}\n{}", dev.said());
+            }
+            if dev.said().contains("Ctrl-C stops") { Ok(()) } else { Err(dev.said()) }
+        })
+        .await;
+        dev
+    }
+
+    fn said(&self) -> String {
+        fs::read_to_string(self.home.path().join("said")).unwrap_or_default()
+    }
+
+    /// The n-th region.
+    fn http(&self, n: u16) -> Http {
+        Http::new(format!("http://127.0.0.1:{}", self.port + n))
+    }
+
+    async fn run(&self, line: &str) -> Outcome {
+        run(sterna().env("HOME", self.home.path()).args(line.split(' '))).await
+    }
+
+    /// What it said, which must have gone well.
+    async fn ok(&self, line: &str) -> String {
+        let outcome = self.run(line).await;
+        assert_eq!(outcome.code, Some(0), "{line}: {outcome:?}");
+        outcome.stdout
+    }
+
+    /// `get` until it fits.
+    async fn get(&self, line: &str, fits: impl Fn(&Value) -> bool) -> Value {
+        eventually(line, async || {
+            let outcome = self.run(line).await;
+            let document: Value = serde_json::from_str(&outcome.stdout).map_err(|error| format!("{error}: {outcome:?}"))?;
+            if fits(&document) { Ok(document) } else { Err(outcome.stdout) }
+        })
+        .await
+    }
+
+    async fn stop(mut self) -> Option<i32> {
+        let pid = self.process.id().and_then(|id| Pid::from_raw(id as i32)).expect("it runs");
+        kill_process(pid, Signal::INT).expect("a child takes signals");
+        self.process.wait().await.expect("a child can be waited for").code()
+    }
+}
+
+#[tokio::test]
+async fn the_shop_of_the_readme_is_cut_and_healed_by_hand() {
+    let dev = Dev::start(&[]).await;
+    assert!(dev.ok("cut us-east eu-west").await.contains("us-east ↔ eu-west: cut"));
+    assert!(dev.ok("call cart c1 add_item sku=tea quantity=2 --region us-east --as ann").await.contains("accepted"));
+    assert!(dev.ok("call cart c1 add_item sku=tea quantity=3 --region eu-west --as ben").await.contains("accepted"));
+    assert!(dev.ok("heal").await.contains("us-east ↔ eu-west: whole"));
+    let merged = dev.get("get cart c1 --region ap-south", |cart| cart["state"]["items"]["tea"] == 5).await;
+    assert_eq!(merged["id"], "c1");
+    // A session sees what it has written, in every region.
+    dev.ok("call cart c1 leave_note note=hello --region us-east --as ann").await;
+    assert!(dev.ok("get cart c1 --region ap-south --as ann").await.contains("hello"));
+
+    let refused = dev.run("call cart c1 remove_item sku=mug --region us-east").await;
+    assert!(refused.code == Some(1) && refused.stderr.contains("there is no such item in the cart"), "{refused:?}");
+    let missing = dev.run("get cart c2 --region us-east").await;
+    assert!(missing.code == Some(1) && missing.stderr.contains("there is no cart `c2`"), "{missing:?}");
+    let unknown = dev.run("cut us-east mars").await;
+    assert!(unknown.code == Some(1) && unknown.stderr.contains("there is no region `mars`; there are us-east, eu-west, ap-south"), "{unknown:?}");
+    assert_eq!(dev.run("call cart").await.code, Some(2), "a command line that is not understood");
+
+    let status = dev.ok("status").await;
+    assert!(["us-east", "eu-west", "ap-south"].iter().all(|region| status.contains(&format!("from {region}"))), "{status}");
+    dev.ok("views rebuild carts_by_size --region us-east").await;
+    eventually("the view answers after it was rebuilt", async || {
+        let view = dev.http(1).get("/v1/views/carts_by_size").try_send().await?;
+        if view.json()["data"][0]["items"] == 5 { Ok(()) } else { Err(view.text()) }
+    })
+    .await;
+    assert_eq!(dev.stop().await, Some(0));
+}
+
+#[tokio::test]
+async fn a_file_of_commands_is_sent_and_refused_lines_are_told() {
+    let dev = Dev::start(&["--regions", "paris,oslo"]).await;
+    let file = dev.home.path().join("commands.ndjson");
+    let line = |n: usize, quantity: usize| json!({ "type": "cart", "id": format!("c{n}"), "command": "add_item", "args": { "sku": "tea", "quantity": quantity }, "key": format!("k{n}") }).to_string() + "\n";
+    fs::write(&file, (0..200).map(|n| line(n, 1)).collect::<String>()).expect("a file can be written");
+    let send = format!("send {} --region oslo", file.display());
+    assert!(dev.ok(&send).await.contains("200 accepted, 0 refused"));
+    assert!(dev.ok(&send).await.contains("200 accepted, 0 refused"), "sent again, it has no second effect");
+    dev.get("get cart c7 --region paris", |cart| cart["state"]["items"]["tea"] == 1).await;
+    fs::write(&file, line(200, 1) + &line(201, 999) + &line(202, 1)[..40]).expect("a file can be written");
+    let refused = dev.run(&send).await;
+    assert!(refused.code == Some(1) && refused.stdout.contains("1 accepted, 2 refused"), "{refused:?}");
+    assert!(refused.stdout.contains("line 2: 400 invalid-arguments") && refused.stdout.contains("line 3: 400 cut-line"), "{refused:?}");
+    let nobody = dev.run(&format!("send {} --url http://127.0.0.1:{}", file.display(), free_port())).await;
+    assert!(nobody.code == Some(1) && nobody.stderr.contains("is it running?"), "{nobody:?}");
+    assert_eq!(dev.stop().await, Some(0));
+}
+
+/// A part of the sample in debug builds, which are slow; all of it in release builds.
+const EVERY: usize = if cfg!(debug_assertions) { 8 } else { 1 };
+
+#[tokio::test]
+async fn the_demonstration_ends_well_only_if_every_row_is_what_the_file_says() {
+    let home = tempfile::tempdir().expect("there is a temporary folder");
+    let flights = slice_of_the_sample(home.path(), EVERY);
+    let port = ports_in_a_row(3).to_string();
+    let demo = run(sterna().env("HOME", home.path()).args(["demo", "--exit", "--port", &port, "--data"]).arg(home.path())).await;
+    assert_eq!(demo.code, Some(0), "{demo:?}");
+    let told = format!("{}.{:03} flights", flights / 1000, flights % 1000).replace('.', ",");
+    assert!(demo.stdout.contains(&told) && demo.stdout.contains("all equal"), "{told} in {}", demo.stdout);
+    assert!(demo.stdout.contains("Cut us-east ↔ us-west") && demo.stdout.contains("Healed us-east ↔ us-west"), "{}", demo.stdout);
+    assert!(demo.stdout.contains("\"field\":\"remark\""), "one conflict is made and shown: {}", demo.stdout);
+}
+
+/// Writes it to a folder; gives how many flights there are.
+fn slice_of_the_sample(folder: &Path, every: usize) -> usize {
+    let sample = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../examples/flights/sample");
+    fs::copy(sample.join("airports.csv"), folder.join("airports.csv")).expect("the sample has airports");
+    let all = BufReader::new(flate2::read::GzDecoder::new(File::open(sample.join("flights.csv.gz")).expect("the sample has flights")));
+    let slice = File::create(folder.join("flights.csv.gz")).expect("a temporary folder takes files");
+    let mut slice = flate2::write::GzEncoder::new(slice, flate2::Compression::fast());
+    let mut flights = 0;
+    for (n, line) in all.lines().enumerate() {
+        let line = line.expect("the sample is text");
+        if n == 0 || n % every == 0 {
+            writeln!(slice, "{line}").expect("a temporary folder takes files");
+            flights += usize::from(n > 0);
+        }
+    }
+    slice.finish().expect("a temporary folder takes files");
+    flights
+}
+
+/// The port before the first of them.
+fn ports_in_a_row(count: u16) -> u16 {
+    loop {
+        let ports: Vec<u16> = (0..=count).map(|_| free_port()).collect();
+        if ports.windows(2).all(|pair| pair[0] + 1 == pair[1]) {
+            return ports[0];
+        }
+    }
+}
