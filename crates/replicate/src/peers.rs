@@ -13,6 +13,8 @@ pub struct Peers {
     env: Env,
     membership: Arc<Membership>,
     hash: u64,
+    /// The model of this region.
+    held: ModelHeld,
     peers: BTreeMap<RegionId, Mutex<Peer>>,
     changed: watch::Sender<()>,
 }
@@ -36,10 +38,10 @@ pub struct Peer {
 }
 
 impl Peers {
-    pub fn new(env: Env, membership: Arc<Membership>, me: RegionId) -> Self {
+    pub fn new(env: Env, membership: Arc<Membership>, me: RegionId, held: ModelHeld) -> Self {
         let peers = membership.regions().filter(|r| *r != me).map(|r| (r, Mutex::default())).collect();
         let hash = membership.hash();
-        Self { env, membership, hash, peers, changed: watch::Sender::new(()) }
+        Self { env, membership, hash, held, peers, changed: watch::Sender::new(()) }
     }
 
     pub fn get(&self, region: RegionId) -> Peer {
@@ -72,6 +74,9 @@ impl Peers {
         if frame.membership_number == self.membership.number && frame.membership_hash != self.hash {
             return Err(self.disagrees(frame));
         }
+        if let Some(other) = frame.models.iter().find(|model| model.version == self.held.version && model.hash != self.held.hash) {
+            return Err(self.differs(frame, *other));
+        }
         peer.refused = None;
         let named = Some((frame.membership_number, frame.membership_hash));
         let news = peer.membership != named || peer.models != frame.models;
@@ -94,6 +99,16 @@ impl Peers {
             self.name(frame.log.origin),
             frame.membership_hash,
             self.hash
+        )
+    }
+
+    /// One version of the model must say the same everywhere, or regions would make different states of the same events.
+    fn differs(&self, frame: &Frame, other: ModelHeld) -> String {
+        let ModelHeld { version, hash } = self.held;
+        format!(
+            "region `{}` has version {version} of the model with hash {:016x}, here it has {hash:016x}: the regions' models differ; give the changed one the next `version`",
+            self.name(frame.log.origin),
+            other.hash
         )
     }
 

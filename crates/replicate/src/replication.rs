@@ -8,7 +8,7 @@ use crate::reactor::{Reactor, Rewinds};
 use crate::recovery::Recovery;
 use crate::relay::Relay;
 use crate::resolver::Resolver;
-use crate::source::Source;
+use crate::source::{self, Source};
 use crate::status::{self, Status};
 use std::sync::Arc;
 use sterna_env::{Instant, Scope};
@@ -40,7 +40,7 @@ impl Replication {
         let Options { writer, source, stream, repair, scope, registry } = options;
         let metrics = Metrics::new(registry);
         let region = Arc::clone(writer.region());
-        let peers = Arc::new(Peers::new(region.env.clone(), Arc::clone(&region.membership), region.me));
+        let peers = Arc::new(Peers::new(region.env.clone(), Arc::clone(&region.membership), region.me, source::held(&region.model())));
         let gate = Arc::new(Gatekeeper::new(Arc::clone(&region), Arc::clone(&peers)));
         let rewinds = Arc::new(Rewinds::default());
 
