@@ -32,7 +32,8 @@ async fn a_feed_goes_on_where_it_was_over_a_crash_without_a_gap() {
         seen.push(event);
     }
     let expected = cluster["us-east"].get("/v1/bag/b/events?limit=1000").ok().await.json();
-    let expected: BTreeSet<String> = expected["data"].as_array().into_iter().flatten().map(|event| event["event"].as_str().unwrap_or_default().to_owned()).collect();
+    let expected: BTreeSet<String> =
+        expected["data"].as_array().into_iter().flatten().map(|event| event["event"].as_str().unwrap_or_default().to_owned()).collect();
     assert_eq!(seen.iter().cloned().collect::<BTreeSet<_>>(), expected, "every event of the history, and nothing else");
     assert_eq!(seen.len(), 100, "a follower that resumes exactly hears nothing twice");
     assert_in_order(&seen);

@@ -23,7 +23,8 @@ impl Dev {
         let said = File::create(home.path().join("said")).expect("a temporary folder takes files");
         let mut command = sterna();
         command.env("HOME", home.path()).arg("dev").args(["--port", &port.to_string()]).args(arguments);
-        let process = command.stdout(said.try_clone().expect("a file can be shared")).stderr(said).spawn().expect("the binary can be started");
+        let process =
+            command.stdout(said.try_clone().expect("a file can be shared")).stderr(said).spawn().expect("the binary can be started");
         let mut dev = Self { home, port, process };
         eventually("dev is ready", async || {
             if let Ok(Some(status)) = dev.process.try_wait() {
@@ -90,7 +91,10 @@ async fn the_shop_of_the_readme_is_cut_and_healed_by_hand() {
     let missing = dev.run("get cart c2 --region us-east").await;
     assert!(missing.code == Some(1) && missing.stderr.contains("there is no cart `c2`"), "{missing:?}");
     let unknown = dev.run("cut us-east mars").await;
-    assert!(unknown.code == Some(1) && unknown.stderr.contains("there is no region `mars`; there are us-east, eu-west, ap-south"), "{unknown:?}");
+    assert!(
+        unknown.code == Some(1) && unknown.stderr.contains("there is no region `mars`; there are us-east, eu-west, ap-south"),
+        "{unknown:?}"
+    );
     assert_eq!(dev.run("call cart").await.code, Some(2), "a command line that is not understood");
 
     let status = dev.ok("status").await;
@@ -108,7 +112,9 @@ async fn the_shop_of_the_readme_is_cut_and_healed_by_hand() {
 async fn a_file_of_commands_is_sent_and_refused_lines_are_told() {
     let dev = Dev::start(&["--regions", "paris,oslo"]).await;
     let file = dev.home.path().join("commands.ndjson");
-    let line = |n: usize, quantity: usize| json!({ "type": "cart", "id": format!("c{n}"), "command": "add_item", "args": { "sku": "tea", "quantity": quantity }, "key": format!("k{n}") }).to_string() + "\n";
+    let line = |n: usize, quantity: usize| {
+        json!({ "type": "cart", "id": format!("c{n}"), "command": "add_item", "args": { "sku": "tea", "quantity": quantity }, "key": format!("k{n}") }).to_string() + "\n"
+    };
     fs::write(&file, (0..200).map(|n| line(n, 1)).collect::<String>()).expect("a file can be written");
     let send = format!("send {} --region oslo", file.display());
     assert!(dev.ok(&send).await.contains("200 accepted, 0 refused"));

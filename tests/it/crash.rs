@@ -1,9 +1,9 @@
 //! SIGKILL at any moment.
 
 use crate::load::{Load, assert_exactly_once, assert_kept};
+use std::time::Duration;
 use sterna_env::Env;
 use sterna_tests::{Cluster, Options, say};
-use std::time::Duration;
 
 const ROUNDS: usize = 6;
 const ACKED_BEFORE_KILL_MAX: u64 = 400;

@@ -118,7 +118,9 @@ async fn on_a_full_disk_commands_are_refused_and_reads_go_on_until_there_is_room
         if answer.status == 200 { Ok(()) } else { Err(answer.text()) }
     })
     .await;
-    let bag = cluster["solo"].eventually("/v1/bag/b", "the refused ones had no effect", |bag| bag["state"]["marks"].as_array().is_some_and(|m| m.contains(&json!("m1"))));
+    let bag = cluster["solo"].eventually("/v1/bag/b", "the refused ones had no effect", |bag| {
+        bag["state"]["marks"].as_array().is_some_and(|m| m.contains(&json!("m1")))
+    });
     let bag = bag.await.json();
     assert!(!bag["state"]["marks"].as_array().is_some_and(|marks| marks.contains(&json!("m2"))), "{bag}");
     assert_eq!(bag["state"]["count"], bag["state"]["marks"].as_array().map_or(0, Vec::len), "{bag}, and {noted} while it was full");

@@ -25,7 +25,11 @@ async fn no_answer_leaves_before_the_sync_that_covers_it() {
     let served = cluster["solo"].serve();
     let mut command = tokio::process::Command::new("strace");
     // Detached: the process that the test knows is the region.
-    command.args(["-D", "-f", "-y", "-s", "2000000", "-e", CALLS, "-o"]).arg(&trace).arg(served.as_std().get_program()).args(served.as_std().get_args());
+    command
+        .args(["-D", "-f", "-y", "-s", "2000000", "-e", CALLS, "-o"])
+        .arg(&trace)
+        .arg(served.as_std().get_program())
+        .args(served.as_std().get_args());
     command.kill_on_drop(true);
     cluster["solo"].spawn_as(command);
     cluster["solo"].ready().await;
@@ -70,7 +74,8 @@ impl<'t> Calls<'t> {
             let (thread, call) = line.split_once(' ').unwrap_or((line, ""));
             let call = call.trim_start();
             let target = call.split(['>', ',']).next().unwrap_or_default();
-            let (in_store, is_sync) = (target.contains(&store) && target.contains(".jnl"), call.starts_with("fdatasync(") || call.starts_with("fsync("));
+            let (in_store, is_sync) =
+                (target.contains(&store) && target.contains(".jnl"), call.starts_with("fdatasync(") || call.starts_with("fsync("));
             if is_sync && in_store && call.contains("<unfinished ...>") {
                 waiting.push((thread, at));
             } else if is_sync && in_store && call.ends_with("= 0") {
@@ -90,7 +95,8 @@ impl<'t> Calls<'t> {
     fn assert_synced_before_answer(&self, id: &str) {
         let answered = self.answers.iter().find(|(_, call)| call.contains(id)).unwrap_or_else(|| panic!("{id} is answered")).0;
         let written = self.journal.iter().filter(|(at, call)| *at < answered && call.contains(id)).map(|(at, _)| *at).max();
-        let written = written.unwrap_or_else(|| panic!("{id} is answered in line {answered} of the trace before it is written to the journal"));
+        let written =
+            written.unwrap_or_else(|| panic!("{id} is answered in line {answered} of the trace before it is written to the journal"));
         let covered = self.syncs.iter().any(|(begun, ended)| written < *begun && *ended < answered);
         assert!(covered, "{id} is written in line {written} and answered in line {answered} of the trace, without a sync in between");
     }

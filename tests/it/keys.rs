@@ -30,7 +30,14 @@ async fn a_retry_gets_the_stored_answer_also_after_a_crash_and_in_another_region
 #[tokio::test]
 async fn a_key_with_another_body_is_refused_and_the_order_of_arguments_does_not_matter() {
     let cluster = Cluster::start(Options::shop(), &["solo"]).await;
-    let add = |body: &'static str| cluster["solo"].http().request(http::Method::POST, "/v1/cart/c/add_item").key("k").header("content-type", "application/json").body(body);
+    let add = |body: &'static str| {
+        cluster["solo"]
+            .http()
+            .request(http::Method::POST, "/v1/cart/c/add_item")
+            .key("k")
+            .header("content-type", "application/json")
+            .body(body)
+    };
     add(r#"{"sku":"tea","quantity":2}"#).ok().await;
     assert_eq!(add(r#"{ "quantity": 2, "sku": "tea" }"#).ok().await.header("idempotent-replayed"), Some("true"));
     let refused = add(r#"{"sku":"tea","quantity":3}"#).send().await;
@@ -39,7 +46,15 @@ async fn a_key_with_another_body_is_refused_and_the_order_of_arguments_does_not_
     let other = cluster["solo"].command("cart/c/leave_note", json!({ "note": "tea" })).key("k").send().await;
     other.refused(422, "key-reused");
     // A key belongs to one aggregate.
-    assert_eq!(cluster["solo"].command("cart/d/add_item", json!({ "sku": "tea", "quantity": 3 })).key("k").ok().await.header("idempotent-replayed"), None);
+    assert_eq!(
+        cluster["solo"]
+            .command("cart/d/add_item", json!({ "sku": "tea", "quantity": 3 }))
+            .key("k")
+            .ok()
+            .await
+            .header("idempotent-replayed"),
+        None
+    );
 }
 
 #[tokio::test]
@@ -72,6 +87,7 @@ async fn a_reaction_is_delivered_once_though_its_region_crashes() {
     assert_eq!(done.map(|done| done["accepted"].clone()), Some(json!(60)));
     cluster["us-east"].kill().await;
     cluster["us-east"].start().await;
-    let bag = cluster.agree("/v1/bag/b", "every reaction", |bag| bag["state"]["marks"].as_array().is_some_and(|marks| marks.len() == 60)).await;
+    let bag =
+        cluster.agree("/v1/bag/b", "every reaction", |bag| bag["state"]["marks"].as_array().is_some_and(|marks| marks.len() == 60)).await;
     assert_eq!(bag["state"]["count"], 60, "and none twice");
 }

@@ -39,7 +39,10 @@ impl Load {
 
     /// Until there are so many acknowledgements.
     pub async fn acknowledged(&self, count: usize) {
-        eventually(&format!("{count} acknowledged commands"), async || if self.acked() >= count { Ok(()) } else { Err(format!("{}", self.acked())) }).await;
+        eventually(&format!("{count} acknowledged commands"), async || {
+            if self.acked() >= count { Ok(()) } else { Err(format!("{}", self.acked())) }
+        })
+        .await;
     }
 
     async fn singles(&self, http: &Http, task: usize) {
@@ -97,7 +100,9 @@ fn bag_of(mark: &str) -> String {
 }
 
 fn lines(marks: &[(String, String)]) -> String {
-    let line = |(mark, bag): &(String, String)| json!({ "type": "bag", "id": bag, "command": "mark", "args": { "mark": mark }, "key": mark }).to_string() + "\n";
+    let line = |(mark, bag): &(String, String)| {
+        json!({ "type": "bag", "id": bag, "command": "mark", "args": { "mark": mark }, "key": mark }).to_string() + "\n"
+    };
     marks.iter().map(line).collect()
 }
 
@@ -126,7 +131,9 @@ pub async fn assert_exactly_once(cluster: &Cluster, loads: &[&Load]) {
     let mut bags: BTreeMap<String, usize> = BTreeMap::new();
     expected.iter().for_each(|mark| *bags.entry(bag_of(mark)).or_default() += 1);
     let rows: Vec<Value> = bags.iter().map(|(bag, marks)| json!({ "bag": bag, "marks": marks, "count": marks, "label": null })).collect();
-    let view = cluster.agree("/v1/views/bags?limit=1000", "a row for each bag", |view| view["data"].as_array().is_some_and(|data| without_id(data) == rows));
+    let view = cluster.agree("/v1/views/bags?limit=1000", "a row for each bag", |view| {
+        view["data"].as_array().is_some_and(|data| without_id(data) == rows)
+    });
     view.await;
     cluster.agree("/v1/views/totals", "the sum of all", |view| view["data"][0]["marks"] == expected.len()).await;
 }

@@ -48,7 +48,11 @@ async fn a_peer_with_another_number_of_shards_is_refused_on_both_sides_until_it_
     let mut cluster = Cluster::prepare(Options::shop(), &PAIR).await;
     cluster["eu-west"].config.shards = 8;
     let told = refused_on_both_sides(&mut cluster).await;
-    assert!(told[0].contains("shards: 8 in region eu-west, 4 in region us-east") || told[0].contains("shards: 4 in region us-east, 8 in region eu-west"), "{told:?}");
+    assert!(
+        told[0].contains("shards: 8 in region eu-west, 4 in region us-east")
+            || told[0].contains("shards: 4 in region us-east, 8 in region eu-west"),
+        "{told:?}"
+    );
 
     let data = cluster["eu-west"].data().to_owned();
     assert!(cluster["eu-west"].stop().await.success());
@@ -85,7 +89,8 @@ async fn a_peer_with_another_secret_is_refused_on_both_sides() {
 async fn a_peer_whose_model_says_something_else_under_the_same_version_is_refused_on_both_sides() {
     let mut cluster = Cluster::prepare(Options::shop(), &PAIR).await;
     let other = cluster.path("other.toml");
-    std::fs::write(&other, Options::shop().model.replace("size(state.coupons) < 3", "size(state.coupons) < 9")).expect("a file can be written");
+    std::fs::write(&other, Options::shop().model.replace("size(state.coupons) < 3", "size(state.coupons) < 9"))
+        .expect("a file can be written");
     cluster["eu-west"].config.model = other;
     let told = refused_on_both_sides(&mut cluster).await;
     assert!(told.iter().all(|text| text.contains("model") && text.contains("version 1")), "{told:?}");
@@ -107,7 +112,9 @@ async fn a_link_that_comes_and_goes_under_load_loses_nothing() {
     let loads = [crate::load::Load::new("east"), crate::load::Load::new("west")];
     let (east, west) = (cluster["us-east"].http(), cluster["eu-west"].http());
     let flapping = async {
-        for (round, mode) in [LinkMode::Cut, LinkMode::Frozen, LinkMode::Cut, LinkMode::Slow(std::time::Duration::from_millis(30))].into_iter().enumerate() {
+        for (round, mode) in
+            [LinkMode::Cut, LinkMode::Frozen, LinkMode::Cut, LinkMode::Slow(std::time::Duration::from_millis(30))].into_iter().enumerate()
+        {
             cluster.link("us-east", "eu-west", mode);
             loads[0].acknowledged((round + 1) * 300).await;
             cluster.heal("us-east", "eu-west");

@@ -10,8 +10,13 @@ async fn a_command_that_does_not_fit_is_refused_with_where_and_why_and_has_no_ef
     let cluster = Cluster::start(Options::shop(), &["solo"]).await;
     let http = cluster["solo"].http();
 
-    let wrong = http.command("cart/c/add_item", json!({ "sku": 7, "quantity": 101, "colour": "red" })).send().await.refused(400, "invalid-arguments");
-    let pointers: Vec<_> = wrong["errors"].as_array().into_iter().flatten().map(|error| error["pointer"].as_str().unwrap_or_default().to_owned()).collect();
+    let wrong = http
+        .command("cart/c/add_item", json!({ "sku": 7, "quantity": 101, "colour": "red" }))
+        .send()
+        .await
+        .refused(400, "invalid-arguments");
+    let pointers: Vec<_> =
+        wrong["errors"].as_array().into_iter().flatten().map(|error| error["pointer"].as_str().unwrap_or_default().to_owned()).collect();
     for pointer in ["/sku", "/quantity", "/colour"] {
         assert!(pointers.iter().any(|found| found == pointer), "{pointer} is missing in {wrong}");
     }
@@ -100,7 +105,8 @@ async fn a_stale_version_is_told_the_current_one_and_a_retry_never_is() {
 async fn a_command_says_whether_its_aggregate_may_be_there() {
     let cluster = Cluster::start(Options::marks(), &["solo"]).await;
     let http = cluster["solo"].http();
-    let call = |command: &str| http.command(&format!("bag/b/{command}"), if command == "close" { json!({}) } else { json!({ "label": "x" }) });
+    let call =
+        |command: &str| http.command(&format!("bag/b/{command}"), if command == "close" { json!({}) } else { json!({ "label": "x" }) });
     call("relabel").send().await.refused(404, "not-found");
     call("open").ok().await;
     call("open").send().await.refused(409, "already-exists");
@@ -118,7 +124,9 @@ async fn a_command_says_whether_its_aggregate_may_be_there() {
 async fn a_bulk_answers_line_by_line_and_a_line_that_is_cut_has_no_effect() {
     let cluster = Cluster::start(Options::shop(), &["solo"]).await;
     let http = cluster["solo"].http();
-    let line = |n: usize, command: &str, args| json!({ "type": "cart", "id": "c", "command": command, "args": args, "key": format!("k{n}") }).to_string();
+    let line = |n: usize, command: &str, args| {
+        json!({ "type": "cart", "id": "c", "command": command, "args": args, "key": format!("k{n}") }).to_string()
+    };
     let tea = |n: usize| line(n, "add_item", json!({ "sku": "tea", "quantity": 1 }));
     let body = [
         tea(1),
@@ -134,8 +142,22 @@ async fn a_bulk_answers_line_by_line_and_a_line_that_is_cut_has_no_effect() {
     ]
     .join("\n");
     let answers = http.bulk(body).ok().await.json_lines();
-    let told: Vec<(u64, u64, String)> = answers[..10].iter().map(|a| (a["line"].as_u64().unwrap_or(0), a["status"].as_u64().unwrap_or(0), a["body"]["code"].as_str().unwrap_or("").to_owned())).collect();
-    let expected = [(200, ""), (422, "guard-refused"), (400, "invalid-line"), (400, "key-required"), (400, "invalid-arguments"), (200, ""), (422, "key-reused"), (200, ""), (200, ""), (400, "cut-line")];
+    let told: Vec<(u64, u64, String)> = answers[..10]
+        .iter()
+        .map(|a| (a["line"].as_u64().unwrap_or(0), a["status"].as_u64().unwrap_or(0), a["body"]["code"].as_str().unwrap_or("").to_owned()))
+        .collect();
+    let expected = [
+        (200, ""),
+        (422, "guard-refused"),
+        (400, "invalid-line"),
+        (400, "key-required"),
+        (400, "invalid-arguments"),
+        (200, ""),
+        (422, "key-reused"),
+        (200, ""),
+        (200, ""),
+        (400, "cut-line"),
+    ];
     let expected: Vec<(u64, u64, String)> = (1..).zip(expected).map(|(line, (status, code))| (line, status, code.to_owned())).collect();
     assert_eq!(told, expected, "{answers:?}");
     assert_eq!(answers[5]["replayed"], true);
@@ -149,9 +171,15 @@ async fn a_bulk_answers_line_by_line_and_a_line_that_is_cut_has_no_effect() {
 #[tokio::test]
 async fn a_bulk_whose_connection_breaks_does_its_whole_lines_and_not_the_cut_one() {
     let cluster = Cluster::start(Options::marks(), &["solo"]).await;
-    let line = |n: usize| json!({ "type": "bag", "id": "b", "command": "mark", "args": { "mark": format!("m{n}") }, "key": format!("k{n}") }).to_string() + "\n";
+    let line = |n: usize| {
+        json!({ "type": "bag", "id": "b", "command": "mark", "args": { "mark": format!("m{n}") }, "key": format!("k{n}") }).to_string()
+            + "\n"
+    };
     let sent: String = (0..20).map(line).collect::<String>() + &line(20)[..50];
-    let head = format!("POST /v1/commands HTTP/1.1\r\nhost: x\r\ncontent-type: application/x-ndjson\r\ncontent-length: {}\r\n\r\n", sent.len() + 500);
+    let head = format!(
+        "POST /v1/commands HTTP/1.1\r\nhost: x\r\ncontent-type: application/x-ndjson\r\ncontent-length: {}\r\n\r\n",
+        sent.len() + 500
+    );
     let mut socket = sterna_env::Env::real().connect(&format!("127.0.0.1:{}", cluster["solo"].config.port)).await.expect("it listens");
     socket.write_all(head.as_bytes()).await.expect("it reads");
     socket.write_all(sent.as_bytes()).await.expect("it reads");

@@ -94,7 +94,10 @@ async fn load_for_a_while(cluster: &Cluster, region: &str, load: &Load) {
 }
 
 async fn mark(cluster: &Cluster, region: &str, marks: std::ops::Range<usize>) {
-    let line = |n: usize| json!({ "type": "bag", "id": "b", "command": "mark", "args": { "mark": format!("m{n}") }, "key": format!("m{n}") }).to_string() + "\n";
+    let line = |n: usize| {
+        json!({ "type": "bag", "id": "b", "command": "mark", "args": { "mark": format!("m{n}") }, "key": format!("m{n}") }).to_string()
+            + "\n"
+    };
     let lines: String = marks.clone().map(line).collect();
     eventually("all are accepted", async || {
         let answer = cluster[region].http().bulk(lines.clone()).try_send().await?;

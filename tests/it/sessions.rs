@@ -35,7 +35,13 @@ async fn what_cannot_arrive_is_said_with_the_region_it_is_missing_from() {
     assert!(behind.header("retry-after").is_some());
     assert!(env.now() - asked >= std::time::Duration::from_millis(450), "it waited as long as it was asked to");
     cluster["eu-west"].get("/v1/views/carts_by_size").token(&token).header("prefer", "wait=0").send().await.refused(503, "behind-token");
-    let command = cluster["eu-west"].command("cart/c/add_item", json!({ "sku": "tea", "quantity": 1 })).token(&token).header("prefer", "wait=0").key("k").send().await;
+    let command = cluster["eu-west"]
+        .command("cart/c/add_item", json!({ "sku": "tea", "quantity": 1 }))
+        .token(&token)
+        .header("prefer", "wait=0")
+        .key("k")
+        .send()
+        .await;
     command.refused(503, "behind-token");
     // Who needs no newest answer gets an older one.
     cluster["eu-west"].get("/v1/cart/c").send().await.refused(404, "not-found");

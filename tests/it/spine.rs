@@ -11,16 +11,23 @@ async fn a_command_in_one_region_becomes_a_view_row_in_every_region() {
     cluster["us-east"].command("cart/c-1/add_item", json!({ "sku": "tea", "quantity": 2 })).ok().await;
     cluster["eu-west"].command("cart/c-2/add_item", json!({ "sku": "mug", "quantity": 7 })).ok().await;
 
-    let view = cluster.agree("/v1/views/carts_by_size", "both carts, the larger first", |view| view["data"].as_array().is_some_and(|rows| rows.len() == 2)).await;
+    let view = cluster
+        .agree("/v1/views/carts_by_size", "both carts, the larger first", |view| {
+            view["data"].as_array().is_some_and(|rows| rows.len() == 2)
+        })
+        .await;
     let rows = view["data"].as_array().expect("it has rows");
     assert_eq!((&rows[0]["cart"], &rows[0]["items"]), (&json!("c-2"), &json!(7)));
     assert_eq!((&rows[1]["cart"], &rows[1]["items"]), (&json!("c-1"), &json!(2)));
 
     let document = cluster.agree("/v1/cart/c-1", "the same bytes", |document| document["state"]["items"]["tea"] == 2).await;
     assert_eq!(document["state"], json!({ "items": { "tea": 2 }, "coupons": [], "note": null, "address": null }));
-    let etags: Vec<String> = [&cluster["us-east"].get("/v1/cart/c-1").ok().await, &cluster["ap-south"].get("/v1/cart/c-1").ok().await].map(|answer| answer.etag()).into();
+    let etags: Vec<String> = [&cluster["us-east"].get("/v1/cart/c-1").ok().await, &cluster["ap-south"].get("/v1/cart/c-1").ok().await]
+        .map(|answer| answer.etag())
+        .into();
     assert_eq!(etags[0], etags[1], "equal states have equal ETags");
-    let history = cluster.agree("/v1/cart/c-1/events", "its history", |page| page["data"].as_array().is_some_and(|events| events.len() == 1)).await;
+    let history =
+        cluster.agree("/v1/cart/c-1/events", "its history", |page| page["data"].as_array().is_some_and(|events| events.len() == 1)).await;
     assert_eq!((&history["data"][0]["command"], &history["data"][0]["region"]), (&json!("add_item"), &json!("us-east")));
 }
 
@@ -46,7 +53,8 @@ async fn regions_that_are_cut_off_both_accept_and_are_merged_when_the_links_heal
     assert_eq!(here["state"]["address"], json!(null), "nothing came through the cut");
 
     cluster.isolate("us-east", LinkMode::Up);
-    let cart = cluster.agree("/v1/cart/c-1", "merged", |cart| cart["state"]["items"]["tea"] == 5 && cart["state"]["note"] == "ring twice").await;
+    let cart =
+        cluster.agree("/v1/cart/c-1", "merged", |cart| cart["state"]["items"]["tea"] == 5 && cart["state"]["note"] == "ring twice").await;
     assert_eq!(cart["state"]["address"], "Kiel");
 }
 
@@ -60,7 +68,9 @@ async fn values_that_regions_set_at_once_stay_in_the_ledger_and_wait_for_a_decis
     }
     cluster.heal("us-east", "eu-west");
 
-    let cart = cluster.agree("/v1/cart/c-1", "both addresses", |cart| cart["conflicts"]["address"].as_array().is_some_and(|values| values.len() == 2)).await;
+    let cart = cluster
+        .agree("/v1/cart/c-1", "both addresses", |cart| cart["conflicts"]["address"].as_array().is_some_and(|values| values.len() == 2))
+        .await;
     assert_eq!(cart["conflicts"].as_object().map(serde_json::Map::len), Some(1), "a note keeps one value: {cart}");
     let ledger = cluster.agree("/v1/conflicts?type=cart&id=c-1", "both fields, and final", |page| {
         page["data"].as_array().is_some_and(|rows| rows.len() == 2 && rows.iter().all(|row| row["final"] == true))
@@ -72,7 +82,11 @@ async fn values_that_regions_set_at_once_stay_in_the_ledger_and_wait_for_a_decis
     let blind = cluster["us-east"].command("cart/c-1/ship_to", json!({ "address": "Oslo" })).send().await;
     blind.refused(428, "precondition-required");
     cluster["us-east"].command("cart/c-1/ship_to", json!({ "address": "Oslo" })).header("if-match", &blind.etag()).ok().await;
-    cluster.agree("/v1/cart/c-1", "decided", |cart| cart["state"]["address"] == "Oslo" && cart.get("conflicts").is_none_or(|all| all.get("address").is_none())).await;
+    cluster
+        .agree("/v1/cart/c-1", "decided", |cart| {
+            cart["state"]["address"] == "Oslo" && cart.get("conflicts").is_none_or(|all| all.get("address").is_none())
+        })
+        .await;
 }
 
 #[tokio::test]
@@ -85,7 +99,9 @@ async fn a_region_that_was_stopped_for_a_while_catches_up_by_itself() {
         cluster[region].command(&format!("cart/c-{n}/add_item"), json!({ "sku": "tea", "quantity": 1 })).ok().await;
     }
     cluster["ap-south"].start().await;
-    cluster.agree("/v1/views/carts_by_size?limit=100", "all carts", |view| view["data"].as_array().is_some_and(|rows| rows.len() == 31)).await;
+    cluster
+        .agree("/v1/views/carts_by_size?limit=100", "all carts", |view| view["data"].as_array().is_some_and(|rows| rows.len() == 31))
+        .await;
 }
 
 #[tokio::test]

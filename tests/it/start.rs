@@ -27,7 +27,8 @@ async fn a_malformed_model_is_refused_with_file_line_column_and_a_hint() {
     let checked = run(sterna().args(["model", "check"]).arg(&cluster["solo"].config.model)).await;
     assert_eq!(checked.code, Some(1), "{checked:?}");
     assert!(checked.stdout.contains(&format!("{model}:4:")) && checked.stdout.contains("help:"), "{}", checked.stdout);
-    fs::write(&cluster["solo"].config.model, BROKEN.replace("countre", "counter").replace("quantiy", "quantity")).expect("a file can be written");
+    fs::write(&cluster["solo"].config.model, BROKEN.replace("countre", "counter").replace("quantiy", "quantity"))
+        .expect("a file can be written");
     let checked = run(sterna().args(["model", "check"]).arg(&cluster["solo"].config.model)).await;
     assert_eq!(checked.code, Some(0), "{checked:?}");
 }
