@@ -1,0 +1,76 @@
+//! The Fluvio lane: everything here runs against real clusters, started for it from the folder `FLUVIO_BIN` or from `PATH`.
+//!
+//! Without them nothing is run, and nothing counts as passed.
+#![allow(clippy::unwrap_used, clippy::print_stderr, clippy::disallowed_methods, reason = "a test's own main")]
+
+mod cluster;
+mod conformance;
+mod expiry;
+mod faults;
+mod format;
+mod load;
+mod region;
+mod regions;
+mod secure;
+mod topic;
+
+use cluster::{Binaries, Cluster};
+use libtest_mimic::{Arguments, Failed, Trial};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::{Arc, OnceLock};
+
+/// The two clusters that tests share which break nothing; each test has topics of its own.
+pub struct Lane {
+    pub binaries: Binaries,
+    shared: OnceLock<[Cluster; 2]>,
+}
+
+impl Lane {
+    pub fn shared(&self) -> &[Cluster; 2] {
+        self.shared.get_or_init(|| [Cluster::start(&self.binaries), Cluster::start(&self.binaries)])
+    }
+
+    pub fn own_cluster(&self) -> Cluster {
+        Cluster::start(&self.binaries)
+    }
+}
+
+pub type Test = fn(&Lane);
+
+/// Runs a future as one test's body.
+pub fn block_on<T>(work: impl Future<Output = T>) -> T {
+    tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap().block_on(work)
+}
+
+fn main() {
+    let mut arguments = Arguments::from_args();
+    // Clusters are processes: few at a time, so that what is measured is the engine.
+    arguments.test_threads.get_or_insert(2);
+    let binaries = Binaries::find();
+    if binaries.is_none() {
+        eprintln!("\nFluvio lane: skipped, no fluvio-run (set FLUVIO_BIN to the folder with fluvio-run and fluvio)\n");
+    }
+    let tests =
+        [conformance::tests(), format::tests(), topic::tests(), secure::tests(), expiry::tests(), faults::tests(), regions::tests()];
+    let ignored = binaries.is_none();
+    let lane = binaries.map(|binaries| Arc::new(Lane { binaries, shared: OnceLock::new() }));
+    let trials = tests.into_iter().flatten().map(|(name, test)| trial(name, test, lane.clone(), ignored)).collect();
+    let conclusion = libtest_mimic::run(&arguments, trials);
+    if !ignored && !arguments.list {
+        eprintln!("Fluvio lane: {} passed, {} failed", conclusion.num_passed, conclusion.num_failed);
+    }
+    // The trials are gone, and with the lane go the clusters that they shared.
+    drop(lane);
+    conclusion.exit();
+}
+
+fn trial(name: &str, test: Test, lane: Option<Arc<Lane>>, ignored: bool) -> Trial {
+    let run = move || {
+        let lane = lane.ok_or_else(|| Failed::from("there is no Fluvio here"))?;
+        catch_unwind(AssertUnwindSafe(|| test(&lane))).map_err(|panic| {
+            let text = panic.downcast_ref::<String>().cloned().or_else(|| panic.downcast_ref::<&str>().map(|s| (*s).to_owned()));
+            Failed::from(text.unwrap_or_default())
+        })
+    };
+    Trial::test(name, run).with_ignored_flag(ignored)
+}
