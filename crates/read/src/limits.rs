@@ -15,6 +15,8 @@ pub const BATCH_EVENTS_MAX: usize = 4_096;
 pub const LOG_READ_BYTES: usize = 512_000;
 /// Bytes of entries that one transaction projects.
 pub const BATCH_BYTES_MAX: usize = 2_000_000;
+/// Bytes of documents and rows after which a batch goes on in another transaction.
+pub const PART_BYTES_MAX: usize = 4_000_000;
 /// After a batch that caught up the projector rests for as long as the batch took, within these: many small commits then share
 /// one. An idle projector begins at once.
 pub const BATCH_PAUSE_MIN: Duration = Duration::from_millis(1);

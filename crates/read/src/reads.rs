@@ -137,8 +137,14 @@ impl Reads {
 
 /// Keeps the gauges right, also when the projector doesn't move.
 async fn measure(shared: Arc<Shared>) {
+    let mut measured = shared.plan();
     loop {
         let (plan, pulse) = (shared.plan(), shared.pulse());
+        if !Arc::ptr_eq(&plan, &measured) {
+            shared.metrics.staleness_seconds.reset();
+            shared.metrics.failed_rows.reset();
+            measured = plan.clone();
+        }
         let staleness = shared.staleness_seconds();
         for view in &plan.views {
             let failed = view.live.as_ref().and_then(|live| pulse.failed.get(&live.number)).copied();

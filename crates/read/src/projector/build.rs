@@ -8,7 +8,7 @@ use super::{ProjectError, Projector};
 use crate::document::Held;
 use crate::keys::meta::VIEWS;
 use crate::keys::{decode, document, encode, history};
-use crate::limits::{BUILD_BYTES_MAX, BUILD_ROWS_MAX};
+use crate::limits::BUILD_BYTES_MAX;
 use crate::registry::Tracked;
 use bytes::Bytes;
 use std::ops::Range;
@@ -73,7 +73,7 @@ impl Projector {
 
     async fn build_step(&self, tracked: &Tracked, snapshot: &dyn Snapshot, changes: &mut Changes, t: &mut Transaction) -> Result<Step, ProjectError> {
         let cursor = tracked.built.clone().unwrap_or_default();
-        let page = Page { limit: BUILD_ROWS_MAX, bytes: BUILD_BYTES_MAX, reverse: false };
+        let page = Page { limit: self.build_rows_max, bytes: BUILD_BYTES_MAX, reverse: false };
         for range in sources(&tracked.generation.view().source) {
             let range = range.start.clone().max(key_range(&cursor).end)..range.end;
             if range.start >= range.end {

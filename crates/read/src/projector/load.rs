@@ -5,7 +5,7 @@ use crate::feed::Writer;
 use crate::keys::meta::{STORE, STORE_FORMAT, StoreRecord, VIEWS};
 use crate::keys::{Unreadable, decode, encode, failed, feed, model, progress};
 use crate::layouts::Layouts;
-use crate::limits::BATCH_EVENTS_MAX;
+use crate::limits::{BATCH_EVENTS_MAX, BUILD_ROWS_MAX};
 use crate::registry::Registry;
 use crate::shared::{Order, Plan, Shared};
 use crate::view::Groups;
@@ -138,6 +138,7 @@ impl Projector {
             clearing: clear::Clearing::default(),
             turn: 0,
             events_max: BATCH_EVENTS_MAX,
+            build_rows_max: BUILD_ROWS_MAX,
         }
     }
 

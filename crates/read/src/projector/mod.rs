@@ -55,8 +55,10 @@ pub(crate) struct Projector {
     clearing: Clearing,
     /// The shard that the next batch begins with.
     turn: usize,
-    /// Less than [`BATCH_EVENTS_MAX`] after a transaction was too large.
+    /// Less than [`crate::limits::BATCH_EVENTS_MAX`] after a transaction was too large.
     events_max: usize,
+    /// Less than [`crate::limits::BUILD_ROWS_MAX`] after a transaction was too large.
+    build_rows_max: usize,
 }
 
 /// Which of the tracked generations follow what.
@@ -111,7 +113,11 @@ impl Projector {
         let mut backoff = Backoff::new(RETRY_FIRST, RETRY_MOST);
         while !self.shared.scope.is_stopping() {
             applied.borrow_and_update();
-            let pause = match self.turn().await {
+            let turn = self.turn().await;
+            if turn.is_ok() {
+                backoff.reset();
+            }
+            let pause = match turn {
                 Ok(Turn::More) => None,
                 Ok(Turn::CaughtUp(took)) => Some(took.clamp(BATCH_PAUSE_MIN, BATCH_PAUSE_MAX)),
                 Ok(Turn::Idle) => {
@@ -134,7 +140,6 @@ impl Projector {
                 }
             } else {
                 tokio::task::yield_now().await;
-                backoff.reset();
             }
         }
     }
@@ -176,9 +181,9 @@ impl Projector {
 
     async fn recover(&mut self, error: &ProjectError, backoff: &mut Backoff) -> Duration {
         self.shared.metrics.failures.inc();
-        if matches!(error, ProjectError::Commit(CommitError::TooLarge)) && self.events_max > 1 {
-            self.events_max /= 2;
-            tracing::info!(events_max = self.events_max, "a batch was too large for a transaction: smaller ones follow");
+        if matches!(error, ProjectError::Commit(CommitError::TooLarge)) && self.events_max.max(self.build_rows_max) > 1 {
+            (self.events_max, self.build_rows_max) = ((self.events_max / 2).max(1), (self.build_rows_max / 2).max(1));
+            tracing::info!(self.events_max, self.build_rows_max, "a transaction was too large: smaller ones follow");
         } else {
             tracing::warn!(%error, "projecting failed; it is tried again");
         }

@@ -1,4 +1,4 @@
-//! A batch of events, in one transaction: documents, history, views, feed, progress.
+//! A batch of events: documents, history, views, feed, progress. One transaction, unless the documents are very large.
 
 use super::batch::{Batch, Touched};
 use super::changes::{Changes, name_view};
@@ -7,21 +7,47 @@ use crate::document::{self, Held};
 use crate::feed::Change;
 use crate::keys::document::{Record, piece};
 use crate::keys::{encode, history, progress};
+use crate::limits::{BATCH_EVENTS_MAX, PART_BYTES_MAX, YIELD_AGGREGATES};
 use crate::registry::Tracked;
-use crate::limits::YIELD_AGGREGATES;
 use bytes::Bytes;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use sterna_crdt::{Name, Value};
 use sterna_log::{AggregateId, Event, LogId, Position, Progress};
 use sterna_model::{Args, EventView};
-use sterna_store::{Snapshot, Transaction, key_range};
+use sterna_store::{Snapshot, Transaction, Write, key_range};
 use sterna_write::{Aggregate, ETag};
 
 /// What became of an aggregate, for the feed.
 struct Outcome {
     etag: ETag,
     views: Vec<Name>,
+}
+
+/// One transaction of a batch; nearly always the only one.
+struct Part {
+    /// Its first aggregate.
+    from: usize,
+    t: Transaction,
+    changes: Changes,
+    measured: usize,
+    bytes: usize,
+}
+
+impl Part {
+    fn begin(from: usize, t: Transaction) -> Self {
+        Self { from, t, changes: Changes::default(), measured: 0, bytes: 0 }
+    }
+
+    fn is_full(&mut self) -> bool {
+        for write in &self.t.writes[self.measured..] {
+            if let Write::Put { key, value } = write {
+                self.bytes += key.len() + value.len();
+            }
+        }
+        self.measured = self.t.writes.len();
+        self.bytes > PART_BYTES_MAX
+    }
 }
 
 impl Projector {
@@ -34,45 +60,57 @@ impl Projector {
         }
         let (ids, touched, of) = batch.touched();
         let states = self.states.get_many(&ids).await?;
-        let snapshot = self.shared.store.snapshot().await?;
+        let mut snapshot = self.shared.store.snapshot().await?;
         let olds = self.load_documents(&*snapshot, &ids, &touched).await?;
-        let mut t = self.transaction(snapshot.version());
-        let mut changes = Changes::default();
-
+        let mut part = Part::begin(0, self.transaction(snapshot.version()));
         let mut outcomes = Vec::with_capacity(ids.len());
         for (at, (state, old)) in states.into_iter().zip(olds).enumerate() {
             if at % YIELD_AGGREGATES == YIELD_AGGREGATES - 1 {
                 tokio::task::yield_now().await;
             }
-            outcomes.push(self.project_document(&ids[at], &touched[at], state.as_deref(), old, &mut changes, &mut t));
+            if part.is_full() {
+                self.commit_part(part, &batch, &of, &outcomes, &*snapshot).await?;
+                snapshot = self.shared.store.snapshot().await?;
+                part = Part::begin(at, self.transaction(snapshot.version()));
+            }
+            outcomes.push(self.project_document(&ids[at], &touched[at], state.as_deref(), old, &mut part));
         }
         for ((log, position, event), &place) in batch.events().zip(&of) {
-            self.project_event(log, position, event, &mut outcomes[place], &mut changes, &mut t);
+            self.project_event(log, position, event, &mut outcomes[place], &mut part);
         }
-        changes.count_failed(&mut self.failed, &mut t);
-        self.groups.apply(changes.deltas, &*snapshot, &mut t).await?;
-
-        let at_ms = self.shared.region.env.wall_ms();
-        let told = batch.events().zip(&of).filter_map(|((_, _, event), &place)| {
-            let outcome = outcomes[place].as_ref()?;
-            Some(Change { kind: &event.kind, id: &event.id, event: event.dot(), command: &event.command, etag: outcome.etag, views: &outcome.views })
-        });
-        let pages = self.feed.write(told, at_ms, &mut t);
-        let progress = self.advance(&batch, &mut t);
-        let writes = t.writes.len();
-        self.shared.store.commit(t).await?;
+        let progress = self.advance(&batch, &mut part.t);
+        self.commit_part(part, &batch, &of, &outcomes, &*snapshot).await?;
 
         self.progress = progress;
-        self.shared.with_pulse(|pulse| pulse.failed.clone_from(&self.failed));
         self.shared.progress.send_replace(self.progress.clone());
-        self.shared.feed.publish(pages);
+        if batch.events >= self.events_max {
+            self.events_max = (self.events_max + self.events_max / 8 + 1).min(BATCH_EVENTS_MAX);
+        }
         let metrics = &self.shared.metrics;
         metrics.events.inc_by(batch.events as u64);
         metrics.documents.inc_by(ids.len() as u64);
-        metrics.keys.inc_by(writes as u64);
         metrics.batch_events.observe(batch.events as f64);
         metrics.batch_seconds.observe((self.shared.region.env.now() - began).as_secs_f64());
         Ok(Some(batch.events))
+    }
+
+    /// Commits the aggregates since the last part, and the feed of their events. All parts but the last leave the progress, the
+    /// history and the views of events as they were: should the process die between two parts, the batch is projected again and
+    /// finds these aggregates done.
+    async fn commit_part(&mut self, part: Part, batch: &Batch, of: &[usize], outcomes: &[Option<Outcome>], snapshot: &dyn Snapshot) -> Result<(), ProjectError> {
+        let Part { from, mut t, changes, .. } = part;
+        changes.count_failed(&mut self.failed, &mut t);
+        self.groups.apply(changes.deltas, snapshot, &mut t).await?;
+        let told = batch.events().zip(of).filter(|(_, place)| **place >= from).filter_map(|((_, _, event), &place)| {
+            let outcome = outcomes.get(place)?.as_ref()?;
+            Some(Change { kind: &event.kind, id: &event.id, event: event.dot(), command: &event.command, etag: outcome.etag, views: &outcome.views })
+        });
+        let pages = self.feed.write(told, self.shared.region.env.wall_ms(), &mut t);
+        self.shared.metrics.keys.inc_by(t.writes.len() as u64);
+        self.shared.store.commit(t).await?;
+        self.shared.with_pulse(|pulse| pulse.failed.clone_from(&self.failed));
+        self.shared.feed.publish(pages);
+        Ok(())
     }
 
     /// The documents as they are before the batch.
@@ -94,9 +132,9 @@ impl Projector {
         touched: &Touched,
         state: Option<&Aggregate>,
         old: Option<Arc<Held>>,
-        changes: &mut Changes,
-        t: &mut Transaction,
+        part: &mut Part,
     ) -> Option<Outcome> {
+        let Part { changes, t, .. } = part;
         let of = self.model.aggregate(&aggregate.kind)?;
         let Some(state) = state else {
             tracing::error!(%aggregate, "an aggregate with events has no state");
@@ -139,8 +177,9 @@ impl Projector {
         }
     }
 
-    fn project_event(&self, log: LogId, position: Position, event: &Event, outcome: &mut Option<Outcome>, changes: &mut Changes, t: &mut Transaction) {
+    fn project_event(&self, log: LogId, position: Position, event: &Event, outcome: &mut Option<Outcome>, part: &mut Part) {
         let Some(outcome) = outcome else { return };
+        let Part { changes, t, .. } = part;
         let order = event.update.order;
         let key = history::key(&event.kind, &event.id, order);
         let record = history::Record {

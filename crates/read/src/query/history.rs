@@ -7,7 +7,7 @@ use crate::shared::Shared;
 use crate::{ReadRefused, query};
 use std::time::Duration;
 use sterna_crdt::{Dot, Order, RegionId};
-use sterna_log::{LogId, ShardId, Token, shard_of};
+use sterna_log::{LogId, Position, ShardId, Token, shard_of};
 use sterna_model::json;
 use sterna_store::key_range;
 
@@ -70,10 +70,17 @@ impl Shared {
         out.push_str(if self.is_settled(shard, region, record) { ",\"settled\":true}" } else { ",\"settled\":false}" });
     }
 
-    /// Every member has it, so that nothing concurrent with it can still arrive.
+    /// Every member has it, so that nothing concurrent with it can still arrive, and every member has what caused it: that is in
+    /// the same origin's logs, of whichever shard, before it.
     fn is_settled(&self, shard: ShardId, origin: RegionId, record: &history::Record<'_>) -> bool {
         let Self { region, .. } = self;
-        let members = region.membership.regions();
-        region.board.applied_by_all(LogId { origin, shard }, region.me, members) >= record.position()
+        let (board, position) = (&region.board, record.position());
+        let by_all = |log: LogId, until: Position| board.applied_by_all(log, region.me, region.membership.regions()) >= until;
+        let cause_is = |shard: ShardId| {
+            let log = LogId { origin, shard };
+            let here = origin == region.me || board.reached(log) >= position;
+            here && by_all(log, board.applied(shard).get(origin).min(position))
+        };
+        by_all(LogId { origin, shard }, position) && (record.cause.is_none() || board.shards().all(cause_is))
     }
 }

@@ -192,3 +192,36 @@ async fn min_and_max_of_many_values_are_taken_back() {
     }
     assert_eq!(expected::rows(&node, "extremes").await.len(), 1);
 }
+
+#[tokio::test]
+async fn what_is_done_is_counted() {
+    let node = one(FLIGHTS).await;
+    take(&node, &Step::Depart { flight: 1, carrier: 1, place: 1, sched_dep: 0 }).await;
+    take(&node, &Step::Fly { aircraft: 1, dest: 1 }).await;
+    check(&node).await;
+    let families = node.registry.gather();
+    let value = |name: &str| {
+        let family = families.iter().find(|family| family.name() == name).unwrap_or_else(|| panic!("{name} is missing"));
+        family.get_metric().iter().map(|metric| metric.get_counter().get_value() + metric.get_histogram().get_sample_sum()).sum::<f64>()
+    };
+    assert_eq!((value("sterna_read_events_total"), value("sterna_read_batch_events")), (2.0, 2.0));
+    assert!(value("sterna_read_batch_duration_seconds") > 0.0 && value("sterna_read_queries_total") > 8.0);
+    assert!(families.iter().any(|family| family.name() == "sterna_read_view_staleness_seconds"));
+}
+
+#[tokio::test]
+async fn a_batch_of_large_documents_takes_several_transactions() {
+    let (store, _) = {
+        let node = one(FLIGHTS).await;
+        for aircraft in 0..16 {
+            for at in 0..8 {
+                node.run("aircraft", &format!("N{aircraft}"), "fly", json!({"dest": format!("{at}{}", "x".repeat(60_000))})).await;
+            }
+        }
+        node.stop().await
+    };
+    let node = start("one", &["one"], FLIGHTS, store, Memory::default()).await;
+    check(&node).await;
+    let heard = contents(&*node.read_store, b"f").await.len();
+    assert!(heard > 1, "each part has its own pages: {heard}");
+}

@@ -26,15 +26,17 @@ fn column<'r>(rows: &'r [Json], name: &str) -> Vec<&'r Json> {
 async fn filters_give_what_a_scan_would() {
     let node = filled().await;
     let all = node.rows("board", &[]).await;
-    let text = |row: &Json, name: &str| row[name].as_str().unwrap_or_default().to_owned();
+    fn text<'r>(row: &'r Json, name: &str) -> &'r str {
+        row[name].as_str().unwrap_or_default()
+    }
     type Keep<'k> = &'k dyn Fn(&Json) -> bool;
     let cases: [(&[(&str, &str)], Keep); 9] = [
         (&[("airport", "JFK")], &|row| row["airport"] == "JFK"),
         (&[("airport", "")], &|row| row["airport"] == ""),
         (&[("day", "2013-01-02"), ("airport", "EWR")], &|row| row["airport"] == "EWR" && row["day"] == "2013-01-02"),
-        (&[("airport", "EWR"), ("day[gte]", "2013-01-02")], &|row| row["airport"] == "EWR" && text(row, "day") >= "2013-01-02".to_owned()),
+        (&[("airport", "EWR"), ("day[gte]", "2013-01-02")], &|row| row["airport"] == "EWR" && text(row, "day") >= "2013-01-02"),
         (&[("airport", "EWR"), ("day[gt]", "2013-01-01"), ("day[lt]", "2013-01-03")], &|row| row["airport"] == "EWR" && row["day"] == "2013-01-02"),
-        (&[("airport[lte]", "JFK")], &|row| text(row, "airport") <= "JFK".to_owned()),
+        (&[("airport[lte]", "JFK")], &|row| text(row, "airport") <= "JFK"),
         (&[("status", "arrived")], &|row| row["status"] == "arrived"),
         (&[("status", "arrived"), ("sched_dep[gt]", "1"), ("sched_dep[lte]", "4")], &|row| row["status"] == "arrived" && row["sched_dep"].as_i64() > Some(1)),
         (&[("airport", "JFK"), ("airport", "EWR")], &|_| false),
@@ -111,7 +113,8 @@ async fn cursors_survive_a_rebuild_and_are_bound_to_their_query() {
 #[tokio::test]
 async fn what_cannot_be_asked_is_refused_with_what_can() {
     let node = filled().await;
-    let cases: [(&str, &[(&str, &str)], &str); 10] = [
+    type Filters<'f> = &'f [(&'f str, &'f str)];
+    let cases: [(&str, Filters<'_>, &str); 10] = [
         ("bord", &[], "there is no view `bord` in the model; did you mean `board`?"),
         ("board", &[("airprt", "JFK")], "view `board` has no column `airprt`; did you mean `airport`?"),
         ("board", &[("day", "2013-01-01")], "view `board` can't be filtered by `day` through [airport, day, sched_dep] or [status, sched_dep]"),
