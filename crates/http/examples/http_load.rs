@@ -148,7 +148,8 @@ async fn bulk(client: &Client, count: usize) {
 async fn single(client: &Client, count: usize, connections: usize, read: bool) {
     let next = Arc::new(AtomicUsize::new(0));
     let tasks = (0..connections).map(|_| {
-        let (client, next) = (client.session(), next.clone());
+        let (seen, client, next) = (client.token(), client.session(), next.clone());
+        seen.iter().for_each(|token| client.adopt_token(token));
         tokio::spawn(async move {
             loop {
                 let n = next.fetch_add(1, Ordering::Relaxed);
