@@ -57,8 +57,16 @@ async fn main() {
         family.get_metric()[0].get_counter().get_value()
     };
     let events = counted("sterna_read_events_total");
-    println!("events {events}, wall {:.1} µs an event, CPU {:.1} µs an event", wall.as_micros() as f64 / events, cpu.as_micros() as f64 / events);
-    println!("writes an event {:.2}, documents an event {:.2}", counted("sterna_read_writes_total") / events, counted("sterna_read_documents_total") / events);
+    println!(
+        "events {events}, wall {:.1} µs an event, CPU {:.1} µs an event",
+        wall.as_micros() as f64 / events,
+        cpu.as_micros() as f64 / events
+    );
+    println!(
+        "writes an event {:.2}, documents an event {:.2}",
+        counted("sterna_read_writes_total") / events,
+        counted("sterna_read_documents_total") / events
+    );
     queries(&reads, flights).await;
     scope.ask_to_stop();
     drop((reads, writer));
@@ -72,7 +80,11 @@ async fn queries(reads: &Reads, flights: usize) {
     for at in 0..count {
         reads.document("flight", &flight_id(at * 7 % flights), None, wait).await.expect("it is there");
     }
-    println!("documents {:.0}/s, CPU {:.1} µs", f64::from(count as u32) / began.elapsed().as_secs_f64(), (cpu_time() - cpu).as_micros() as f64 / count as f64);
+    println!(
+        "documents {:.0}/s, CPU {:.1} µs",
+        f64::from(count as u32) / began.elapsed().as_secs_f64(),
+        (cpu_time() - cpu).as_micros() as f64 / count as f64
+    );
     let (began, count) = (Instant::now(), 2_000);
     for at in 0..count {
         let filters = [("airport".to_owned(), ORIGINS[at % 3].to_owned()), ("day".to_owned(), day(at % 365))];

@@ -27,13 +27,19 @@ pub(crate) enum DocumentError {
 
 impl Held {
     /// With the rest of its pieces, in the model's layout. `key` and `first` are the first piece's.
-    pub async fn load(of: &AggregateType, layouts: &Layouts, key: &Bytes, first: Bytes, snapshot: &dyn Snapshot) -> Result<Self, DocumentError> {
+    pub async fn load(
+        of: &AggregateType,
+        layouts: &Layouts,
+        key: &Bytes,
+        first: Bytes,
+        snapshot: &dyn Snapshot,
+    ) -> Result<Self, DocumentError> {
         let rest: Vec<Bytes> = (1..Record::count(&first)).map(|chunk| piece(key, chunk)).collect();
         let mut pieces = vec![first];
         if !rest.is_empty() {
             pieces.extend(snapshot.get_many(&rest).await?.into_iter().flatten());
         }
-        Ok(Self { record: layouts.place(of, Record::decode(&pieces)?), pieces: pieces.len() })
+        Ok(Self { record: layouts.place(of, Record::decode(&pieces)?)?, pieces: pieces.len() })
     }
 }
 

@@ -2,12 +2,12 @@
 
 use crate::keys::document::Record;
 use crate::keys::{Unreadable, decode, encode, layout};
+use bytes::Bytes;
 use foldhash::HashMap;
+use std::ops::Range;
 use sterna_crdt::{Name, Value};
 use sterna_model::{AggregateType, Model};
 use sterna_store::{Pair, Transaction, prefix_range};
-use std::ops::Range;
-use bytes::Bytes;
 
 /// The layouts of every type; the last of each is the model's.
 #[derive(Clone, Default)]
@@ -46,18 +46,19 @@ impl Layouts {
     }
 
     /// The record with its values in the current order: a field that was renamed keeps its value, a new one is unset.
-    pub fn place(&self, of: &AggregateType, mut record: Record) -> Record {
+    pub fn place(&self, of: &AggregateType, mut record: Record) -> Result<Record, Unreadable> {
         let current = self.current(&of.name);
         if record.layout == current {
-            return record;
+            return Ok(record);
         }
         let layouts = self.0.get(&of.name).map_or(&[][..], Vec::as_slice);
-        let names = layouts.iter().find(|(number, _)| *number == record.layout).map_or(&[][..], |(_, names)| names.as_slice());
+        let names = layouts.iter().find(|(number, _)| *number == record.layout).map(|(_, names)| names.as_slice());
+        let names = names.ok_or_else(|| Unreadable { what: "document", why: format!("its layout {} is unknown", record.layout) })?;
         let mut held: HashMap<&str, Value> = names.iter().map(|name| name.as_ref()).zip(std::mem::take(&mut record.values)).collect();
         let mut take = |name: &Name| held.remove(name.as_ref());
         let fields = of.fields().iter();
         record.values = fields.map(|def| take(&def.name).or_else(|| take(def.was.as_ref()?)).unwrap_or_else(|| def.kind.unset())).collect();
         record.layout = current;
-        record
+        Ok(record)
     }
 }

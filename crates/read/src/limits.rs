@@ -33,6 +33,8 @@ pub const LOOK_EVERY: Duration = Duration::from_secs(1);
 pub const CHUNK_BYTES: usize = 64_000;
 /// Bytes of a text that take part in a key; of longer ones a hash decides between equal beginnings.
 pub const KEY_TEXT_BYTES: usize = 256;
+/// Orders of a table that are kept: its number is a byte.
+pub const PATHS_MAX: usize = 256;
 /// The values of a table's row, or of a group's key. A larger one counts as failed.
 pub const ROW_BYTES_MAX: usize = 16_000;
 /// All rows of one aggregate in one view. With more, all of them count as failed.

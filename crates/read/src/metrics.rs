@@ -27,13 +27,20 @@ impl Metrics {
             documents: IntCounter::new("sterna_read_documents_total", "Documents written.")?,
             keys: IntCounter::new("sterna_read_writes_total", "Keys and ranges written or cleared by the projector.")?,
             batch_events: histogram("sterna_read_batch_events", "Events in a projected batch.", exponential_buckets(1.0, 2.0, 13)?)?,
-            batch_seconds: histogram("sterna_read_batch_duration_seconds", "From a batch's first read to its commit.", exponential_buckets(0.000_25, 2.0, 16)?)?,
+            batch_seconds: histogram(
+                "sterna_read_batch_duration_seconds",
+                "From a batch's first read to its commit.",
+                exponential_buckets(0.000_25, 2.0, 16)?,
+            )?,
             failures: IntCounter::new("sterna_read_failures_total", "Batches that failed and were tried again.")?,
             staleness_seconds: GaugeVec::new(
                 Opts::new("sterna_read_view_staleness_seconds", "How long ago the view had everything that this region had applied."),
                 &["view"],
             )?,
-            failed_rows: IntGaugeVec::new(Opts::new("sterna_read_view_failed_rows", "Rows that are missing because an expression failed."), &["view"])?,
+            failed_rows: IntGaugeVec::new(
+                Opts::new("sterna_read_view_failed_rows", "Rows that are missing because an expression failed."),
+                &["view"],
+            )?,
             built: counters("sterna_read_built_total", "Documents and events read to build a view anew.", &["view"])?,
             queries: counters("sterna_read_queries_total", "Queries answered, by kind and outcome.", &["kind", "outcome"])?,
             feed_items: IntCounter::new("sterna_read_feed_items_total", "Changes handed to followers of the feed.")?,

@@ -94,7 +94,8 @@ impl Reads {
     /// Builds a view anew, beside the generation that answers until it is swapped. Returns the new generation at once.
     pub async fn rebuild(&self, view: &str) -> Result<u32, ReadRefused> {
         let plan = self.0.plan();
-        let unknown = || ReadRefused::UnknownView { view: view.into(), suggestion: suggest(view, plan.model.views().iter().map(|view| &view.name)) };
+        let unknown =
+            || ReadRefused::UnknownView { view: view.into(), suggestion: suggest(view, plan.model.views().iter().map(|view| &view.name)) };
         let name = plan.model.view(view).ok_or_else(unknown)?.name.clone();
         let stopped = || ReadRefused::Unavailable("it is stopping".to_owned());
         let (reply, answer) = oneshot::channel();
@@ -114,7 +115,9 @@ impl Reads {
             ViewStatus {
                 name: view.name.clone(),
                 generation: live.map(|live| live.number),
-                building: view.building.map(|generation| Build { generation, read: pulse.read.get(&generation).copied().unwrap_or_default() }),
+                building: view
+                    .building
+                    .map(|generation| Build { generation, read: pulse.read.get(&generation).copied().unwrap_or_default() }),
                 staleness_seconds,
                 rows_failed: live.and_then(|live| pulse.failed.get(&live.number)).map_or(0, |count| count.unsigned_abs()),
                 model_version: live.map(|live| live.model_version),

@@ -86,7 +86,9 @@ impl From<ReadError> for ReadRefused {
 /// The read store can't be used. It can always be deleted: it is built again from the logs.
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
-    #[error("this read store belongs to region `{stored}`, not to `{configured}`; set its path to another folder, or delete the folder to build it again")]
+    #[error(
+        "this read store belongs to region `{stored}`, not to `{configured}`; set its path to another folder, or delete the folder to build it again"
+    )]
     OtherRegion { stored: String, configured: Name },
     #[error("this read store was made with {stored} shards, the configuration says {configured}; delete its folder to build it again")]
     OtherShards { stored: u16, configured: u16 },

@@ -40,7 +40,9 @@ impl Registry {
             self.record.views.push(record);
         }
         for gone in held {
-            self.record.clearing.extend(gone.live.iter().chain(gone.building.as_ref().map(|(building, _)| building)).map(|generation| generation.number));
+            self.record
+                .clearing
+                .extend(gone.live.iter().chain(gone.building.as_ref().map(|(building, _)| building)).map(|generation| generation.number));
         }
         let used: Vec<Hash> = self.record.views.iter().filter_map(|view| view.live).map(|live| live.model).collect();
         self.models.retain(|hash, _| *hash == model.hash || used.contains(hash));
@@ -130,7 +132,8 @@ mod tests {
     #[test]
     fn a_building_that_ends_answers_and_what_answered_before_is_cleared() {
         let view = ViewRecord { name: "v".to_owned(), live: Some(live(1, 5)), building: Some((live(2, 6), Vec::new())) };
-        let mut registry = Registry { record: ViewsRecord { next: 2, views: vec![view], clearing: Vec::new() }, models: HashMap::default() };
+        let mut registry =
+            Registry { record: ViewsRecord { next: 2, views: vec![view], clearing: Vec::new() }, models: HashMap::default() };
         registry.built("v", Some(&Bytes::from_static(b"d1")));
         assert_eq!(registry.record.views[0].building, Some((live(2, 6), b"d1".to_vec())));
         registry.built("v", None);

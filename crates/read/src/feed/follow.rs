@@ -1,8 +1,8 @@
 //! Following the feed.
 
 use super::{Cursor, FeedFilter, FeedItem, Tip};
-use crate::keys::feed::{self, Record};
 use crate::keys::decode;
+use crate::keys::feed::{self, Record};
 use crate::limits::{FEED_KEEP_ALIVE, RETRY_FIRST, RETRY_MOST};
 use crate::shared::Shared;
 use futures::Stream;

@@ -72,6 +72,11 @@ impl Record {
         (0..count).map(|at| all.slice(at * CHUNK_BYTES..((at + 1) * CHUNK_BYTES).min(all.len()))).collect()
     }
 
+    /// In memory, in bytes, about.
+    pub fn weight(&self) -> usize {
+        256 + 48 * self.values.len() + self.conflicts.len() + self.values.iter().map(nested).sum::<usize>()
+    }
+
     /// How many pieces a document has whose first one this is.
     pub fn count(first: &[u8]) -> u8 {
         first.first().copied().unwrap_or_default()
@@ -87,6 +92,15 @@ impl Record {
             [only] => decode("document", &only[1..]),
             pieces => decode("document", &pieces.concat()[1..]),
         }
+    }
+}
+
+fn nested(value: &Value) -> usize {
+    match value {
+        Value::Str(text) => text.len(),
+        Value::List(items) => items.iter().map(|item| 32 + nested(item)).sum(),
+        Value::Object(members) => members.iter().map(|(name, value)| 48 + name.len() + nested(value)).sum(),
+        _ => 0,
     }
 }
 

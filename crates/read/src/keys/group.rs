@@ -27,7 +27,10 @@ pub(crate) struct Record {
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub(crate) enum Accumulator {
     Sum(i128),
-    Avg { sum: i128, count: u64 },
+    Avg {
+        sum: i128,
+        count: u64,
+    },
     Count(i64),
     /// Of `min` and `max`: each value and how often it is there, in order.
     Inline(Vec<(Value, u64)>),

@@ -97,7 +97,15 @@ mod tests {
 
     #[test]
     fn records_survive_their_bytes() {
-        let record = Record { n: 7, command: "add", args: "{}", actor: "", void: false, position: (1, [2; 10], 3), cause: Some(("cart", "c", Incarnation(5), 1)) };
+        let record = Record {
+            n: 7,
+            command: "add",
+            args: "{}",
+            actor: "",
+            void: false,
+            position: (1, [2; 10], 3),
+            cause: Some(("cart", "c", Incarnation(5), 1)),
+        };
         let bytes = encode(&record);
         assert_eq!(decode("event", &bytes), Ok(record.clone()));
         assert_eq!(record.position(), Position::new(1, [2; 10], 3));

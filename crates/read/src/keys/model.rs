@@ -50,9 +50,14 @@ mod tests {
     #[test]
     fn texts_of_any_size_are_joined_again() {
         let mut t = Transaction::blind();
-        let texts: Vec<(Hash, String)> = [10, CHUNK_BYTES, 3 * CHUNK_BYTES].iter().zip(1..).map(|(bytes, at)| ([at; 16], "x".repeat(*bytes))).collect();
+        let texts: Vec<(Hash, String)> =
+            [10, CHUNK_BYTES, 3 * CHUNK_BYTES].iter().zip(1..).map(|(bytes, at)| ([at; 16], "x".repeat(*bytes))).collect();
         texts.iter().for_each(|(hash, text)| put(hash, text, &mut t));
-        let pairs: Vec<_> = t.writes.into_iter().filter_map(|write| if let Write::Put { key, value } = write { Some((key, value)) } else { None }).collect();
+        let pairs: Vec<_> = t
+            .writes
+            .into_iter()
+            .filter_map(|write| if let Write::Put { key, value } = write { Some((key, value)) } else { None })
+            .collect();
         assert_eq!(join(&pairs), Ok(texts));
     }
 }

@@ -96,9 +96,8 @@ mod tests {
     use sterna_crdt::Name;
 
     fn text() -> impl Strategy<Value = Name> {
-        prop_oneof!["[\\x00-\\x02a]{0,4}", "\\PC{0,6}", "a{254,256}[\\x00ab]{0,2}"].prop_filter_map("long ones have no order", |text| {
-            (text.len() <= KEY_TEXT_BYTES).then(|| Name::from(text.as_str()))
-        })
+        prop_oneof!["[\\x00-\\x02a]{0,4}", "\\PC{0,6}", "a{254,256}[\\x00ab]{0,2}"]
+            .prop_filter_map("long ones have no order", |text| (text.len() <= KEY_TEXT_BYTES).then(|| Name::from(text.as_str())))
     }
 
     fn scalar(of: u8) -> BoxedStrategy<Value> {
@@ -116,7 +115,9 @@ mod tests {
     fn value(of: u8) -> BoxedStrategy<Value> {
         match of {
             6 => proptest::collection::vec(scalar(5), 0..4).prop_map(Value::List).boxed(),
-            7 => proptest::collection::btree_map(text(), scalar(1), 0..3).prop_map(|members| Value::Object(members.into_iter().collect())).boxed(),
+            7 => proptest::collection::btree_map(text(), scalar(1), 0..3)
+                .prop_map(|members| Value::Object(members.into_iter().collect()))
+                .boxed(),
             of => scalar(of),
         }
     }

@@ -71,7 +71,13 @@ impl Projector {
         Ok(Some(generation))
     }
 
-    async fn build_step(&self, tracked: &Tracked, snapshot: &dyn Snapshot, changes: &mut Changes, t: &mut Transaction) -> Result<Step, ProjectError> {
+    async fn build_step(
+        &self,
+        tracked: &Tracked,
+        snapshot: &dyn Snapshot,
+        changes: &mut Changes,
+        t: &mut Transaction,
+    ) -> Result<Step, ProjectError> {
         let cursor = tracked.built.clone().unwrap_or_default();
         let page = Page { limit: self.build_rows_max, bytes: BUILD_BYTES_MAX, reverse: false };
         for range in sources(&tracked.generation.view().source) {
@@ -142,7 +148,13 @@ pub(super) fn sources(source: &Source) -> Vec<Range<Bytes>> {
     }
 }
 
-fn build_events(projector: &Projector, tracked: &Tracked, pairs: &[Pair], changes: &mut Changes, t: &mut Transaction) -> Result<(), ProjectError> {
+fn build_events(
+    projector: &Projector,
+    tracked: &Tracked,
+    pairs: &[Pair],
+    changes: &mut Changes,
+    t: &mut Transaction,
+) -> Result<(), ProjectError> {
     for (key, value) in pairs {
         let record: history::Record<'_> = decode("event", value)?;
         let Some((kind, id, order)) = history::parse(key).filter(|_| !record.void) else { continue };

@@ -1,10 +1,10 @@
 //! Clearing what nobody reads any more, in bounded steps: old generations, old pages of the feed, a store that doesn't fit.
 
 use super::{ProjectError, Projector};
+use crate::StartError;
 use crate::keys::meta::{STORE, VIEWS};
 use crate::keys::{GENERATION_LETTERS, encode, failed, feed, generation_prefix, progress};
 use crate::limits::{CLEAR_AFTER, CLEAR_KEYS_MAX, FEED_TRIM_EVERY};
-use crate::StartError;
 use bytes::Bytes;
 use foldhash::HashMap;
 use std::ops::Range;
@@ -30,7 +30,13 @@ impl Projector {
 
     async fn clear_generation(&mut self) -> Result<bool, ProjectError> {
         let now = self.shared.region.env.now();
-        let due = self.registry.record.clearing.iter().copied().find(|generation| now - *self.clearing.since.entry(*generation).or_insert(now) >= CLEAR_AFTER);
+        let due = self
+            .registry
+            .record
+            .clearing
+            .iter()
+            .copied()
+            .find(|generation| now - *self.clearing.since.entry(*generation).or_insert(now) >= CLEAR_AFTER);
         let Some(generation) = due else { return Ok(false) };
         let snapshot = self.shared.store.snapshot().await?;
         let mut t = self.transaction(snapshot.version());

@@ -9,13 +9,14 @@ mod changes;
 mod clear;
 mod collect;
 mod load;
+mod part;
 mod project;
 
 pub(crate) use load::{Identity, no_plan, open, start_error};
 
 use crate::cache::Cache;
-use crate::feed::Writer;
 use crate::document::{DocumentError, Held};
+use crate::feed::Writer;
 use crate::keys::{Unreadable, feed, meta};
 use crate::layouts::Layouts;
 use crate::limits::{BATCH_PAUSE_MAX, BATCH_PAUSE_MIN, DOCUMENT_CACHE_BYTES, LOOK_EVERY, RETRY_FIRST, RETRY_MOST};

@@ -1,54 +1,21 @@
 //! A batch of events: documents, history, views, feed, progress. One transaction, unless the documents are very large.
 
 use super::batch::{Batch, Touched};
-use super::changes::{Changes, name_view};
+use super::changes::name_view;
+use super::part::{Outcome, Part};
 use super::{ProjectError, Projector};
 use crate::document::{self, Held};
-use crate::feed::Change;
 use crate::keys::document::{Record, piece};
 use crate::keys::{encode, history, progress};
-use crate::limits::{BATCH_EVENTS_MAX, PART_BYTES_MAX, YIELD_AGGREGATES};
+use crate::limits::{BATCH_EVENTS_MAX, YIELD_AGGREGATES};
 use crate::registry::Tracked;
 use bytes::Bytes;
 use std::collections::BTreeSet;
 use std::sync::Arc;
-use sterna_crdt::{Name, Value};
 use sterna_log::{AggregateId, Event, LogId, Position, Progress};
 use sterna_model::{Args, EventView};
-use sterna_store::{Snapshot, Transaction, Write, key_range};
+use sterna_store::{Snapshot, Transaction, key_range};
 use sterna_write::{Aggregate, ETag};
-
-/// What became of an aggregate, for the feed.
-struct Outcome {
-    etag: ETag,
-    views: Vec<Name>,
-}
-
-/// One transaction of a batch; nearly always the only one.
-struct Part {
-    /// Its first aggregate.
-    from: usize,
-    t: Transaction,
-    changes: Changes,
-    measured: usize,
-    bytes: usize,
-}
-
-impl Part {
-    fn begin(from: usize, t: Transaction) -> Self {
-        Self { from, t, changes: Changes::default(), measured: 0, bytes: 0 }
-    }
-
-    fn is_full(&mut self) -> bool {
-        for write in &self.t.writes[self.measured..] {
-            if let Write::Put { key, value } = write {
-                self.bytes += key.len() + value.len();
-            }
-        }
-        self.measured = self.t.writes.len();
-        self.bytes > PART_BYTES_MAX
-    }
-}
 
 impl Projector {
     /// Projects what was applied. Returns how many events that were; `None` if there was nothing.
@@ -94,27 +61,13 @@ impl Projector {
         Ok(Some(batch.events))
     }
 
-    /// Commits the aggregates since the last part, and the feed of their events. All parts but the last leave the progress, the
-    /// history and the views of events as they were: should the process die between two parts, the batch is projected again and
-    /// finds these aggregates done.
-    async fn commit_part(&mut self, part: Part, batch: &Batch, of: &[usize], outcomes: &[Option<Outcome>], snapshot: &dyn Snapshot) -> Result<(), ProjectError> {
-        let Part { from, mut t, changes, .. } = part;
-        changes.count_failed(&mut self.failed, &mut t);
-        self.groups.apply(changes.deltas, snapshot, &mut t).await?;
-        let told = batch.events().zip(of).filter(|(_, place)| **place >= from).filter_map(|((_, _, event), &place)| {
-            let outcome = outcomes.get(place)?.as_ref()?;
-            Some(Change { kind: &event.kind, id: &event.id, event: event.dot(), command: &event.command, etag: outcome.etag, views: &outcome.views })
-        });
-        let pages = self.feed.write(told, self.shared.region.env.wall_ms(), &mut t);
-        self.shared.metrics.keys.inc_by(t.writes.len() as u64);
-        self.shared.store.commit(t).await?;
-        self.shared.with_pulse(|pulse| pulse.failed.clone_from(&self.failed));
-        self.shared.feed.publish(pages);
-        Ok(())
-    }
-
     /// The documents as they are before the batch.
-    async fn load_documents(&mut self, snapshot: &dyn Snapshot, ids: &[AggregateId], touched: &[Touched]) -> Result<Vec<Option<Arc<Held>>>, ProjectError> {
+    async fn load_documents(
+        &mut self,
+        snapshot: &dyn Snapshot,
+        ids: &[AggregateId],
+        touched: &[Touched],
+    ) -> Result<Vec<Option<Arc<Held>>>, ProjectError> {
         let mut olds: Vec<Option<Arc<Held>>> = touched.iter().map(|touched| self.documents.take(&touched.key)).collect();
         let missing: Vec<usize> = (0..olds.len()).filter(|&at| olds[at].is_none()).collect();
         let keys: Vec<Bytes> = missing.iter().map(|&at| touched[at].key.clone()).collect();
@@ -143,7 +96,7 @@ impl Projector {
         let new = document::record(of, &self.layouts, state, &self.shared.region.membership);
         let mut outcome = Outcome { etag: ETag::of(&new.seen, self.model.version), views: Vec::new() };
         if let Some(old) = old.as_ref().filter(|old| old.record == new) {
-            self.documents.put(touched.key.clone(), old.clone(), weight(&new));
+            self.documents.put(touched.key.clone(), old.clone(), new.weight());
             return Some(outcome);
         }
         let before = old.as_ref().map(|old| &old.record);
@@ -163,7 +116,7 @@ impl Projector {
         for chunk in held.pieces..old.map_or(0, |old| old.pieces) {
             t.clear(key_range(&piece(&touched.key, chunk as u8)));
         }
-        let weight = weight(&held.record);
+        let weight = held.record.weight();
         self.documents.put(touched.key.clone(), Arc::new(held), weight);
         Some(outcome)
     }
@@ -236,18 +189,4 @@ impl Projector {
 fn args(tracked: &Tracked, event: &Event) -> Args {
     let command = tracked.generation.model().aggregate(&event.kind).and_then(|of| of.command(&event.command));
     command.map_or_else(Args::default, |command| command.stored_args(event.args.as_bytes()))
-}
-
-/// Of a document in the cache, in bytes, about.
-fn weight(record: &Record) -> usize {
-    256 + 48 * record.values.len() + record.conflicts.len() + record.values.iter().map(nested).sum::<usize>()
-}
-
-fn nested(value: &Value) -> usize {
-    match value {
-        Value::Str(text) => text.len(),
-        Value::List(items) => items.iter().map(|item| 32 + nested(item)).sum(),
-        Value::Object(members) => members.iter().map(|(name, value)| 48 + name.len() + nested(value)).sum(),
-        _ => 0,
-    }
 }

@@ -134,7 +134,9 @@ fn not_indexed(generation: &Generation, filters: &[Filter]) -> ReadRefused {
             columns.push(name(filter.column));
         }
     }
-    let one_range = filters.iter().filter(|filter| filter.op != Op::Equal).map(|filter| filter.column).collect::<std::collections::BTreeSet<_>>().len() <= 1;
+    let one_range =
+        filters.iter().filter(|filter| filter.op != Op::Equal).map(|filter| filter.column).collect::<std::collections::BTreeSet<_>>().len()
+            <= 1;
     let wanted = (matches!(view.kind, ViewKind::Table { .. }) && one_range).then(|| columns.clone());
     let paths = generation.paths.iter().map(|path| path.0.iter().map(|(column, _)| name(*column)).collect()).collect();
     ReadRefused::NotIndexed { view: view.name.clone(), columns, paths, wanted }

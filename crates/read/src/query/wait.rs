@@ -18,7 +18,12 @@ struct Awaited {
 
 impl Shared {
     /// Waits until everything that `token` names of these shards is projected; after `wait`, refuses with what is missing.
-    pub(crate) async fn wait_for(&self, shards: impl Iterator<Item = ShardId>, token: Option<&Token>, wait: Duration) -> Result<(), ReadRefused> {
+    pub(crate) async fn wait_for(
+        &self,
+        shards: impl Iterator<Item = ShardId>,
+        token: Option<&Token>,
+        wait: Duration,
+    ) -> Result<(), ReadRefused> {
         let Some(token) = token.filter(|token| !token.is_empty()) else { return Ok(()) };
         let logs = shards.flat_map(|shard| self.region.membership.regions().map(move |origin| LogId { origin, shard }));
         let needed = logs.map(|log| Awaited { log, need: token.needs(log), goal: None });
@@ -42,7 +47,9 @@ impl Shared {
         let done = self.region.env.timeout(wait.min(WAIT_MAX), waiting).await;
         done.ok_or_else(|| {
             let missing: BTreeSet<RegionId> = awaited.iter().map(|awaited| awaited.log.origin).collect();
-            ReadRefused::BehindToken { missing: missing.into_iter().map(|region| -> Name { self.region.membership.name(region) }).collect() }
+            ReadRefused::BehindToken {
+                missing: missing.into_iter().map(|region| -> Name { self.region.membership.name(region) }).collect(),
+            }
         })
     }
 

@@ -1,6 +1,7 @@
 //! An order in which the rows of a view are kept: what can be asked for.
 
 use crate::keys::order;
+use crate::limits::PATHS_MAX;
 use sterna_crdt::Value;
 use sterna_model::{View, ViewKind};
 
@@ -16,7 +17,7 @@ impl Path {
         match &view.kind {
             ViewKind::Rollup { group, .. } => vec![Self((0..group.len()).map(|column| (column, false)).collect())],
             ViewKind::Table { indexes, sort, .. } if indexes.is_empty() => vec![Self::join(&[], sort)],
-            ViewKind::Table { indexes, sort, .. } => indexes.iter().map(|index| Self::join(index, sort)).collect(),
+            ViewKind::Table { indexes, sort, .. } => indexes.iter().take(PATHS_MAX).map(|index| Self::join(index, sort)).collect(),
         }
     }
 
@@ -40,7 +41,8 @@ impl Path {
     /// Whether a filter by values of `equal` columns, in any order, and a range of `range` is one stretch of this order.
     pub fn fits(&self, equal: &[usize], range: Option<usize>) -> bool {
         let Some((first, rest)) = self.0.split_at_checked(equal.len()) else { return false };
-        first.iter().all(|(column, _)| equal.contains(column)) && range.is_none_or(|range| rest.first().is_some_and(|(next, _)| *next == range))
+        first.iter().all(|(column, _)| equal.contains(column))
+            && range.is_none_or(|range| rest.first().is_some_and(|(next, _)| *next == range))
     }
 
     /// Tells cursors of different orders apart.

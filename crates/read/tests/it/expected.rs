@@ -5,7 +5,7 @@ use serde_json::Value as Json;
 use std::collections::BTreeMap;
 use sterna_crdt::Value;
 use sterna_log::{AggregateId, LogId, Position};
-use sterna_model::{AggOp, Agg, Contribution, DocView, EventView, FieldsView, Rows, Source, View, ViewKind, json};
+use sterna_model::{Agg, AggOp, Contribution, DocView, EventView, FieldsView, Rows, Source, View, ViewKind, json};
 
 /// The rows of a view, each with its source, in no order.
 #[derive(Default)]
@@ -47,7 +47,8 @@ pub async fn evaluate(node: &Node, view: &str) -> Evaluated {
     };
     match &view.source {
         Source::Of(kind) => {
-            let mut ids: Vec<AggregateId> = events.iter().filter(|event| event.kind == *kind).map(|event| aggregate(kind, &event.id)).collect();
+            let mut ids: Vec<AggregateId> =
+                events.iter().filter(|event| event.kind == *kind).map(|event| aggregate(kind, &event.id)).collect();
             ids.sort();
             ids.dedup();
             let of = model.aggregate(kind).expect("it is declared");
@@ -62,7 +63,11 @@ pub async fn evaluate(node: &Node, view: &str) -> Evaluated {
         }
         Source::Events(_) => {
             for event in &events {
-                let args = model.aggregate(&event.kind).and_then(|of| of.command(&event.command)).expect("it is declared").stored_args(event.args.as_bytes());
+                let args = model
+                    .aggregate(&event.kind)
+                    .and_then(|of| of.command(&event.command))
+                    .expect("it is declared")
+                    .stored_args(event.args.as_bytes());
                 let order = event.update.order;
                 add(view.event_rows(&EventView {
                     id: &event.dot().to_string(),

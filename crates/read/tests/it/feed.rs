@@ -58,9 +58,12 @@ async fn a_change_names_the_views_that_it_touched_and_the_document_that_it_made(
     let node = one(FLIGHTS).await;
     let mut feed = follow(&node, None);
     let mut board = Box::pin(node.reads.changes(None, FeedFilter { view: Some("board".into()), ..FeedFilter::default() }));
-    let mut aircraft = Box::pin(node.reads.changes(None, FeedFilter { kind: Some("aircraft".into()), id: Some("N2".into()), ..FeedFilter::default() }));
+    let mut aircraft =
+        Box::pin(node.reads.changes(None, FeedFilter { kind: Some("aircraft".into()), id: Some("N2".into()), ..FeedFilter::default() }));
     let accepted = node.run("flight", "f-1", "arrive", json!({"arr_delay": 3})).await;
-    let FeedItem::Change { kind, id, event, command, etag, views, .. } = feed.next().await.expect("it goes on") else { panic!("it is a change") };
+    let FeedItem::Change { kind, id, event, command, etag, views, .. } = feed.next().await.expect("it goes on") else {
+        panic!("it is a change")
+    };
     assert_eq!((&*kind, &*id, event, &*command, etag), ("flight", "f-1", accepted.event, "arrive", accepted.etag));
     let mut views: Vec<&str> = views.iter().map(|view| &**view).collect();
     views.sort_unstable();

@@ -101,5 +101,8 @@ pub fn later_flights() -> String {
         .replace("version = 1", "version = 2")
         .replace("carrier   = \"string\"\norigin ", "added     = \"int?\"\ncarrier   = \"string\"\norigin ")
         .replace("late = \"state.arr_delay != null && state.arr_delay > 15\"", "late = \"state.arr_delay != null && state.arr_delay > 5\"")
-        .replace("[view.total]\nof    = \"flight\"\ngroup = {}", "[view.carriers]\nof    = \"flight\"\ngroup = { carrier = \"state.carrier\" }")
+        .replace(
+            "[view.total]\nof    = \"flight\"\ngroup = {}",
+            "[view.carriers]\nof    = \"flight\"\ngroup = { carrier = \"state.carrier\" }",
+        )
 }

@@ -176,17 +176,17 @@ async fn min_and_max_of_many_values_are_taken_back() {
         let args = json!({"carrier": carrier, "origin": "JFK", "dest": "SFO", "day": "2013-01-01", "sched_dep": 1});
         (format!("g-{flight:04}"), args)
     };
-    for flight in 0..700 {
+    for flight in 0..320 {
         let (id, args) = depart(flight, "AA");
         node.run("flight", &id, "depart", args).await;
         node.run("flight", &id, "arrive", json!({"arr_delay": flight})).await;
     }
     check(&node).await;
     assert!(!contents(&*node.read_store, b"x").await.is_empty(), "there are too many values for a record");
-    for flight in (0..700).rev() {
+    for flight in (0..320).rev() {
         let (id, args) = depart(flight, "BB");
         node.run("flight", &id, "depart", args).await;
-        if flight % 100 == 0 {
+        if flight % 80 == 0 {
             check(&node).await;
         }
     }
@@ -213,8 +213,8 @@ async fn what_is_done_is_counted() {
 async fn a_batch_of_large_documents_takes_several_transactions() {
     let (store, _) = {
         let node = one(FLIGHTS).await;
-        for aircraft in 0..16 {
-            for at in 0..8 {
+        for aircraft in 0..12 {
+            for at in 0..7 {
                 node.run("aircraft", &format!("N{aircraft}"), "fly", json!({"dest": format!("{at}{}", "x".repeat(60_000))})).await;
             }
         }

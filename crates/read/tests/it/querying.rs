@@ -35,10 +35,14 @@ async fn filters_give_what_a_scan_would() {
         (&[("airport", "")], &|row| row["airport"] == ""),
         (&[("day", "2013-01-02"), ("airport", "EWR")], &|row| row["airport"] == "EWR" && row["day"] == "2013-01-02"),
         (&[("airport", "EWR"), ("day[gte]", "2013-01-02")], &|row| row["airport"] == "EWR" && text(row, "day") >= "2013-01-02"),
-        (&[("airport", "EWR"), ("day[gt]", "2013-01-01"), ("day[lt]", "2013-01-03")], &|row| row["airport"] == "EWR" && row["day"] == "2013-01-02"),
+        (&[("airport", "EWR"), ("day[gt]", "2013-01-01"), ("day[lt]", "2013-01-03")], &|row| {
+            row["airport"] == "EWR" && row["day"] == "2013-01-02"
+        }),
         (&[("airport[lte]", "JFK")], &|row| text(row, "airport") <= "JFK"),
         (&[("status", "arrived")], &|row| row["status"] == "arrived"),
-        (&[("status", "arrived"), ("sched_dep[gt]", "1"), ("sched_dep[lte]", "4")], &|row| row["status"] == "arrived" && row["sched_dep"].as_i64() > Some(1)),
+        (&[("status", "arrived"), ("sched_dep[gt]", "1"), ("sched_dep[lte]", "4")], &|row| {
+            row["status"] == "arrived" && row["sched_dep"].as_i64() > Some(1)
+        }),
         (&[("airport", "JFK"), ("airport", "EWR")], &|_| false),
     ];
     for (filters, keep) in cases {
@@ -54,7 +58,8 @@ async fn filters_give_what_a_scan_would() {
 async fn rows_come_in_the_order_of_the_index_and_then_of_the_sort() {
     let node = filled().await;
     let rows = node.rows("board", &[("airport", "EWR")]).await;
-    let places: Vec<_> = rows.iter().map(|row| (row["day"].as_str(), -row["sched_dep"].as_i64().expect("it is there"), row["flight"].as_str())).collect();
+    let places: Vec<_> =
+        rows.iter().map(|row| (row["day"].as_str(), -row["sched_dep"].as_i64().expect("it is there"), row["flight"].as_str())).collect();
     assert!(places.len() > 2 && places.is_sorted(), "{places:?}");
     let nulls_first = node.rows("arrivals", &[]).await;
     let delays: Vec<_> = column(&nulls_first, "delay").iter().map(|delay| delay.as_i64()).collect();
@@ -117,9 +122,21 @@ async fn what_cannot_be_asked_is_refused_with_what_can() {
     let cases: [(&str, Filters<'_>, &str); 10] = [
         ("bord", &[], "there is no view `bord` in the model; did you mean `board`?"),
         ("board", &[("airprt", "JFK")], "view `board` has no column `airprt`; did you mean `airport`?"),
-        ("board", &[("day", "2013-01-01")], "view `board` can't be filtered by `day` through [airport, day, sched_dep] or [status, sched_dep]"),
-        ("board", &[("arr_delay[gt]", "1"), ("airport", "JFK")], "view `board` can't be filtered by `airport`, `arr_delay` through [airport, day, sched_dep] or [status, sched_dep]"),
-        ("board", &[("airport[gt]", "A"), ("day[gt]", "2013-01-01")], "view `board` can't be filtered by `airport`, `day` through [airport, day, sched_dep] or [status, sched_dep]"),
+        (
+            "board",
+            &[("day", "2013-01-01")],
+            "view `board` can't be filtered by `day` through [airport, day, sched_dep] or [status, sched_dep]",
+        ),
+        (
+            "board",
+            &[("arr_delay[gt]", "1"), ("airport", "JFK")],
+            "view `board` can't be filtered by `airport`, `arr_delay` through [airport, day, sched_dep] or [status, sched_dep]",
+        ),
+        (
+            "board",
+            &[("airport[gt]", "A"), ("day[gt]", "2013-01-01")],
+            "view `board` can't be filtered by `airport`, `day` through [airport, day, sched_dep] or [status, sched_dep]",
+        ),
         ("punctuality", &[("late", "3")], "view `punctuality` has no column `late`"),
         ("punctuality", &[("day", "2013-01-01")], "view `punctuality` can't be filtered by `day` through [carrier, day]"),
         ("board", &[("day", "yesterday"), ("airport", "JFK")], "filter `day`: must be a date like 2026-11-30"),
@@ -128,9 +145,14 @@ async fn what_cannot_be_asked_is_refused_with_what_can() {
     ];
     for (view, filters, message) in cases {
         let refused = node.page(view, filters, 10, None).await.expect_err("it can't be asked");
-        assert!(refused.to_string().starts_with(message.split(" like ").next().unwrap_or(message).split(" one of").next().unwrap_or(message)), "{refused}");
+        assert!(
+            refused.to_string().starts_with(message.split(" like ").next().unwrap_or(message).split(" one of").next().unwrap_or(message)),
+            "{refused}"
+        );
     }
-    let ReadRefused::NotIndexed { wanted, .. } = node.page("board", &[("arr_delay[gt]", "1"), ("airport", "JFK")], 10, None).await.expect_err("it can't be asked") else {
+    let ReadRefused::NotIndexed { wanted, .. } =
+        node.page("board", &[("arr_delay[gt]", "1"), ("airport", "JFK")], 10, None).await.expect_err("it can't be asked")
+    else {
         panic!("an index is missing");
     };
     assert_eq!(wanted.expect("an index would do"), ["airport".into(), "arr_delay".into()]);
@@ -166,8 +188,14 @@ async fn a_history_has_the_events_of_all_regions_in_one_order() {
         assert_eq!(events.len(), 5);
         assert!(column(&events, "at").is_sorted_by_key(|at| sterna_model::parse_timestamp(at.as_str().expect("it is a text"))));
         let first = events[0].as_object().expect("an event is an object");
-        assert_eq!(first.keys().map(String::as_str).collect::<Vec<_>>(), ["actor", "args", "at", "command", "event", "region", "settled", "void"]);
-        assert_eq!((&first["command"], &first["actor"], &first["void"], &first["settled"]), (&json!("fly"), &json!("anna"), &json!(false), &json!(true)));
+        assert_eq!(
+            first.keys().map(String::as_str).collect::<Vec<_>>(),
+            ["actor", "args", "at", "command", "event", "region", "settled", "void"]
+        );
+        assert_eq!(
+            (&first["command"], &first["actor"], &first["void"], &first["settled"]),
+            (&json!("fly"), &json!("anna"), &json!(false), &json!(true))
+        );
         let (mut joined, mut after) = (Vec::new(), None::<String>);
         loop {
             let page = node.reads.history("aircraft", "N1", Some(2), after.as_deref(), None, WAIT).await.expect("it is there");

@@ -13,7 +13,10 @@ async fn a_token_reads_its_own_writes_in_documents_histories_and_views() {
     for at in 1..50 {
         let accepted = node.run("aircraft", "N1", "fly", json!({"dest": format!("D{at}")})).await;
         let found = node.reads.document("aircraft", "N1", Some(&accepted.token), WAIT).await.expect("it is there");
-        assert_eq!((found.etag, String::from_utf8_lossy(&found.json)), (accepted.etag, accepted.document.expect("it was asked for").into()));
+        assert_eq!(
+            (found.etag, String::from_utf8_lossy(&found.json)),
+            (accepted.etag, accepted.document.expect("it was asked for").into())
+        );
         let page = node.reads.view("aircraft", &[], None, None, Some(&accepted.token), WAIT).await.expect("it is declared");
         assert_eq!(data(&page)[0]["flights"], at);
         let history = node.reads.history("aircraft", "N1", Some(100), None, Some(&accepted.token), WAIT).await.expect("it is there");

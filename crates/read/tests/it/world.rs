@@ -1,9 +1,9 @@
 //! Regions with a write store and a read store in memory.
 
+use serde_json::Value as Json;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
-use serde_json::Value as Json;
 use sterna_crdt::RegionId;
 use sterna_env::{Env, Scope};
 use sterna_log::{AggregateId, Frame, FrameEntry, LogId, ShardId, Token};
@@ -32,7 +32,13 @@ pub fn model(text: &str) -> Arc<sterna_model::Model> {
 pub async fn start(name: &str, members: &[&str], text: &str, store: Memory, read_store: Memory) -> Node {
     let (store, read_store) = (Arc::new(store), Arc::new(read_store));
     let env = Env::real();
-    let options = OpenOptions { name: name.into(), members: members.iter().map(|&m| m.into()).collect(), shards: SHARDS, model: model(text), copied: false };
+    let options = OpenOptions {
+        name: name.into(),
+        members: members.iter().map(|&m| m.into()).collect(),
+        shards: SHARDS,
+        model: model(text),
+        copied: false,
+    };
     let region = Region::open(env.clone(), store.clone(), options).await.expect("the store is empty or fits");
     let scope = Scope::new(env);
     let writer = Writer::start(region.clone(), &scope, None).await.expect("the store can be read");

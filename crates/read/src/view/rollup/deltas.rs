@@ -22,7 +22,10 @@ pub(super) struct GroupDelta {
 
 pub(super) enum Change {
     Sum(i128),
-    Avg { sum: i128, count: i64 },
+    Avg {
+        sum: i128,
+        count: i64,
+    },
     Count(i64),
     /// How often each value comes or goes.
     Extreme(HashMap<Value, i64>),

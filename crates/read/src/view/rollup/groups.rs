@@ -2,8 +2,8 @@
 
 use super::accumulator::{Left, outgrown};
 use super::deltas::{Deltas, GroupDelta};
-use super::spilled::Spilled;
 pub(crate) use super::spilled::GroupError;
+use super::spilled::Spilled;
 use crate::cache::Cache;
 use crate::keys::group::{Accumulator, HEAD_BYTES, Record};
 use crate::keys::{decode, encode, extreme};
@@ -51,9 +51,19 @@ impl Groups {
 }
 
 /// The group after the change; `None` if nothing contributes to it any more.
-async fn change(mut record: Record, key: &Bytes, delta: GroupDelta, snapshot: &dyn Snapshot, t: &mut Transaction) -> Result<Option<Record>, GroupError> {
+async fn change(
+    mut record: Record,
+    key: &Bytes,
+    delta: GroupDelta,
+    snapshot: &dyn Snapshot,
+    t: &mut Transaction,
+) -> Result<Option<Record>, GroupError> {
     let GroupDelta { generation, rows, changes, .. } = delta;
-    let spilled = |at: usize| Spilled { snapshot, prefix: extreme::prefix(generation.number, at as u8, &key[HEAD_BYTES..]), op: generation.view().aggs()[at].op };
+    let spilled = |at: usize| Spilled {
+        snapshot,
+        prefix: extreme::prefix(generation.number, at as u8, &key[HEAD_BYTES..]),
+        op: generation.view().aggs()[at].op,
+    };
     record.rows = record.rows.saturating_add_signed(rows);
     for (at, change) in changes.into_iter().enumerate() {
         let Some(accumulator) = record.accumulators.get_mut(at) else { continue };

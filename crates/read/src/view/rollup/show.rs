@@ -49,7 +49,8 @@ mod tests {
 
     #[test]
     fn averages_are_rounded_to_the_nearest_integer() {
-        let cases = [(7, 2, 4), (-7, 2, -4), (10, 3, 3), (11, 3, 4), (-11, 3, -4), (0, 5, 0), (i128::from(i64::MAX), 1, i128::from(i64::MAX))];
+        let cases =
+            [(7, 2, 4), (-7, 2, -4), (10, 3, 3), (11, 3, 4), (-11, 3, -4), (0, 5, 0), (i128::from(i64::MAX), 1, i128::from(i64::MAX))];
         for (sum, count, expected) in cases {
             assert_eq!(rounded(sum, count), expected, "{sum} / {count}");
         }

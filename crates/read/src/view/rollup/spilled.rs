@@ -40,7 +40,8 @@ impl Spilled<'_> {
         let held = self.snapshot.get_many(&keys).await?;
         let (mut gone, mut best) = (Vec::new(), (!shown.is_null()).then(|| shown.clone()));
         for (((value, by), key), held) in changes.into_iter().zip(keys).zip(held) {
-            let held = held.map(|bytes| decode::<extreme::Record>("value of a group", &bytes)).transpose()?.map_or(0, |record| record.count);
+            let held =
+                held.map(|bytes| decode::<extreme::Record>("value of a group", &bytes)).transpose()?.map_or(0, |record| record.count);
             let count = held.saturating_add_signed(by);
             if count > 0 {
                 best = self.better(best, value.clone());
@@ -66,7 +67,8 @@ impl Spilled<'_> {
                 best = self.better(best, decode::<extreme::Record>("value of a group", value)?.value);
             }
         }
-        let (mut range, page) = (prefix_range(&self.prefix), Page { limit: 1 + gone.len(), reverse: self.op == AggOp::Max, ..Page::DEFAULT });
+        let (mut range, page) =
+            (prefix_range(&self.prefix), Page { limit: 1 + gone.len(), reverse: self.op == AggOp::Max, ..Page::DEFAULT });
         loop {
             let pairs = self.snapshot.scan(range.clone(), page).await?;
             if let Some((_, value)) = pairs.iter().find(|(key, _)| gone.iter().all(|(cleared, _)| cleared != key)) {
