@@ -113,7 +113,9 @@ async fn a_file_of_commands_is_sent_and_refused_lines_are_told() {
     let dev = Dev::start(&["--regions", "paris,oslo"]).await;
     let file = dev.home.path().join("commands.ndjson");
     let line = |n: usize, quantity: usize| {
-        json!({ "type": "cart", "id": format!("c{n}"), "command": "add_item", "args": { "sku": "tea", "quantity": quantity }, "key": format!("k{n}") }).to_string() + "\n"
+        let args = json!({ "sku": "tea", "quantity": quantity });
+        let line = json!({ "type": "cart", "id": format!("c{n}"), "command": "add_item", "args": args, "key": format!("k{n}") });
+        line.to_string() + "\n"
     };
     fs::write(&file, (0..200).map(|n| line(n, 1)).collect::<String>()).expect("a file can be written");
     let send = format!("send {} --region oslo", file.display());

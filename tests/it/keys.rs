@@ -80,9 +80,12 @@ async fn a_refusal_binds_nothing_and_a_key_that_is_missing_is_made_and_told() {
 #[tokio::test]
 async fn a_reaction_is_delivered_once_though_its_region_crashes() {
     let mut cluster = Cluster::start(Options::marks(), &["us-east", "eu-west"]).await;
-    let lines: String = (0..60)
-        .map(|n| json!({ "type": "book", "id": format!("book-{}", n % 5), "command": "note", "args": { "mark": format!("m{n}"), "bag": "b" }, "key": format!("n{n}") }).to_string() + "\n")
-        .collect();
+    let note = |n: usize| {
+        let args = json!({ "mark": format!("m{n}"), "bag": "b" });
+        let line = json!({ "type": "book", "id": format!("book-{}", n % 5), "command": "note", "args": args, "key": format!("n{n}") });
+        line.to_string() + "\n"
+    };
+    let lines: String = (0..60).map(note).collect();
     let done = cluster["us-east"].http().bulk(lines).ok().await.json_lines().pop();
     assert_eq!(done.map(|done| done["accepted"].clone()), Some(json!(60)));
     cluster["us-east"].kill().await;
