@@ -10,6 +10,8 @@ pub struct Limits {
     pub line_bytes_max: usize,
     /// Commands of one bulk request that wait for their answers; beyond, its body is not read on.
     pub bulk_in_flight_max: usize,
+    /// Events that views may be behind; beyond, no bulk request's body is read on.
+    pub bulk_views_behind_max: u64,
     /// Answers of one bulk request that its client has not read yet, in chunks of [`Self::bulk_chunk_bytes`]; beyond, its body is
     /// not read on.
     pub bulk_unread_chunks_max: usize,
@@ -51,6 +53,7 @@ impl Default for Limits {
             body_bytes_max: 1 << 20,
             line_bytes_max: 1 << 20,
             bulk_in_flight_max: 4_096,
+            bulk_views_behind_max: 16_000,
             bulk_unread_chunks_max: 512,
             bulk_chunk_bytes: 16 << 10,
             body_silence_max: Duration::from_secs(60),

@@ -107,6 +107,16 @@ impl Reads {
         }
     }
 
+    /// Resolves when fewer than `events_max` events wait to be projected: how a bulk load keeps views fresh.
+    pub async fn room(&self, events_max: u64) {
+        let mut progress = self.0.progress.subscribe();
+        while self.0.backlog_events() >= events_max {
+            if progress.changed().await.is_err() {
+                return;
+            }
+        }
+    }
+
     pub fn status(&self) -> Status {
         let (plan, pulse) = (self.0.plan(), self.0.pulse());
         let staleness_seconds = self.0.staleness_seconds();

@@ -50,6 +50,8 @@ pub(crate) struct Planned {
 pub(crate) struct Pulse {
     /// When the projector last had everything that the region had applied.
     pub caught_up: Instant,
+    /// By how much the count of applied events was ahead of that of projected ones then.
+    pub ahead: i64,
     /// By generation.
     pub failed: HashMap<u32, i64>,
     /// By generation: documents or events that its building has read.
@@ -89,7 +91,7 @@ impl Shared {
             ceilings: ceilings.collect(),
             progress: watch::Sender::new(progress),
             plan: watch::Sender::new(Arc::new(plan)),
-            pulse: Mutex::new(Pulse { caught_up, failed, read: HashMap::default() }),
+            pulse: Mutex::new(Pulse { caught_up, ahead: 0, failed, read: HashMap::default() }),
             region,
             store,
             scope,
@@ -133,6 +135,12 @@ impl Shared {
         let progress = self.progress.borrow();
         let board = &self.region.board;
         board.shards().all(|shard| progress.shard(shard).covers(&board.applied(shard)))
+    }
+
+    /// Events that were applied and are not projected, about.
+    pub fn backlog_events(&self) -> u64 {
+        let ahead = self.region.board.events() as i64 - self.metrics.events.get() as i64;
+        u64::try_from(ahead - self.pulse.lock().ahead).unwrap_or(0)
     }
 
     /// How long ago live views had everything that the region had applied.

@@ -2,6 +2,7 @@
 
 use parking_lot::Mutex;
 use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 use sterna_crdt::RegionId;
 use sterna_env::{Env, Instant};
@@ -14,6 +15,7 @@ pub struct Board {
     shards: Vec<Mutex<ShardBoard>>,
     changed: Vec<watch::Sender<u64>>,
     any: watch::Sender<u64>,
+    events: AtomicU64,
 }
 
 #[derive(Clone, Debug, Default)]
@@ -37,7 +39,7 @@ pub struct Heard {
 impl Board {
     pub fn new(env: Env, shards: u16) -> Self {
         let senders = || (0..shards).map(|_| watch::Sender::new(0)).collect();
-        Self { env, shards: (0..shards).map(|_| Mutex::default()).collect(), changed: senders(), any: watch::Sender::new(0) }
+        Self { env, shards: (0..shards).map(|_| Mutex::default()).collect(), changed: senders(), any: watch::Sender::new(0), events: AtomicU64::new(0) }
     }
 
     pub fn shards(&self) -> impl Iterator<Item = ShardId> {
@@ -120,6 +122,15 @@ impl Board {
         if changed {
             self.notify(log.shard);
         }
+    }
+
+    /// How many events this process has applied, its own and merged ones.
+    pub fn events(&self) -> u64 {
+        self.events.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn count_events(&self, events: u64) {
+        self.events.fetch_add(events, Ordering::Relaxed);
     }
 
     /// Changes whenever something of this shard does.

@@ -91,12 +91,13 @@ impl Submitter {
         self.send(outcome).await
     }
 
-    /// Where the queue is full, waits for room rather than refusing. A token that is ahead is waited for once, not for every line.
+    /// Where the queue is full, waits for room rather than refusing, and while views are too far behind. A token that is ahead is waited for once, not for every line.
     async fn submit(&mut self, text: &Bytes) -> Outcome {
         let command = match parse(text, &mut self.names, &self.like) {
             Ok(command) => command,
             Err(problem) => return Outcome::Refused(problem),
         };
+        self.services.reads.room(self.services.limits.bulk_views_behind_max).await;
         loop {
             match self.services.writer.submit(command.clone()).await {
                 Ok(reply) => return Outcome::Submitted(reply),

@@ -157,8 +157,10 @@ impl Projector {
         let built = self.build().await?;
         let cleared = self.clear().await?;
         let now = self.shared.region.env.now();
+        let events = self.shared.region.board.events();
         if self.shared.is_caught_up() {
-            self.shared.with_pulse(|pulse| pulse.caught_up = now);
+            let ahead = events as i64 - self.shared.metrics.events.get() as i64;
+            self.shared.with_pulse(|pulse| (pulse.caught_up, pulse.ahead) = (now, ahead));
         }
         Ok(match projected {
             _ if built || cleared || projected.is_some_and(|events| events >= self.events_max / 2) => Turn::More,

@@ -103,6 +103,7 @@ impl Shard {
     fn append(&mut self, entry: LogEntry) {
         let (after, position) = (self.end_of_own_log(), entry.position);
         self.logs.push(self.own_log(), after, entry);
+        self.region.board.count_events(u64::from(position.index) + 1);
         self.standing.own_tip = position;
         self.region.board.raise_applied(self.own_log(), position);
     }
@@ -115,6 +116,7 @@ impl Shard {
             self.standing.progress = after;
         }
         self.metrics.merged_events.inc_by(batch.merged_events);
+        self.region.board.count_events(batch.merged_events);
         for (log, _, applied) in batch.learned.drain(..) {
             self.region.board.learn(self.id, log.origin, &applied);
         }
