@@ -3,6 +3,7 @@
 use crate::SOON;
 use std::path::PathBuf;
 use std::process::Stdio;
+use std::time::Duration;
 use sterna_env::Env;
 use tokio::process::Command;
 
@@ -32,8 +33,12 @@ pub struct Outcome {
 
 /// Runs it to its end, which must come soon.
 pub async fn run(command: &mut Command) -> Outcome {
+    run_within(SOON, command).await
+}
+
+pub async fn run_within(bound: Duration, command: &mut Command) -> Outcome {
     command.stdout(Stdio::piped()).stderr(Stdio::piped());
-    let output = Env::real().timeout(2 * SOON, command.output()).await;
+    let output = Env::real().timeout(bound, command.output()).await;
     let output = output.unwrap_or_else(|| panic!("{command:?} does not end")).expect("the binary can be started");
     Outcome {
         code: output.status.code(),

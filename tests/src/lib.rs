@@ -14,7 +14,7 @@ mod ports;
 mod region;
 mod relay;
 
-pub use binary::{Outcome, run, sterna};
+pub use binary::{Outcome, run, run_within, sterna};
 pub use cluster::{Cluster, Options};
 pub use config::{Peer, RegionConfig};
 pub use feed::{Event, Feed};
