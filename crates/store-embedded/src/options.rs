@@ -51,7 +51,8 @@ pub struct Options {
     /// need space to go on, and one that fails ends all commits until a restart. A compaction may
     /// need several hundred megabytes on a large store.
     pub reserve_bytes: u64,
-    /// fjall's threads for flushes and compactions.
+    /// fjall's threads for flushes and compactions. With more than one, the first spins while the others compact: it takes each
+    /// compaction from the queue and puts it back (`worker_tick` of 3.1.13).
     pub worker_threads: usize,
     /// Where to register metrics.
     pub registry: Option<prometheus::Registry>,
@@ -68,7 +69,7 @@ impl Options {
             memtable_bytes: 16 << 20,
             window_keys: 1 << 18,
             reserve_bytes: 256 << 20,
-            worker_threads: 2,
+            worker_threads: 1,
             registry: None,
         }
     }
