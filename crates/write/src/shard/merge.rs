@@ -230,6 +230,7 @@ impl Shard {
         };
         match result {
             Ok(()) => {
+                working.merged = true;
                 let bucket = idem::bucket(event.update.order.clock, model.idempotency_window_ms);
                 working.remember(&event.key, bucket, event.body_hash, dot, event.answer.as_ref());
             }

@@ -15,7 +15,6 @@ use foldhash::HashSet;
 use std::sync::Arc;
 use sterna_crdt::{Clock, Name};
 use sterna_log::{AggregateId, LogId};
-use sterna_model::Model;
 use sterna_store::{ReadError, Snapshot};
 
 type Entries = Vec<(LogId, LogEntry)>;
@@ -110,7 +109,7 @@ impl Shard {
         let mut ids: Vec<AggregateId> = wanted.collect();
         ids.sort_unstable();
         ids.dedup();
-        self.load_aggregates(snapshot, ids, &model, batch).await?;
+        self.load_aggregates(snapshot, ids, batch).await?;
         let now = idem::bucket(Clock::from_ms(self.region.env.wall_ms()), model.idempotency_window_ms);
         let mut keys: Vec<(AggregateId, Name, u32)> = Vec::new();
         let known = |id: &AggregateId| batch.touched.get(id).is_some_and(|working| !working.aggregate.seen.is_empty());
@@ -130,7 +129,7 @@ impl Shard {
         self.load_keys(snapshot, keys, batch).await
     }
 
-    async fn load_aggregates(&mut self, snapshot: &dyn Snapshot, ids: Vec<AggregateId>, model: &Model, batch: &mut Batch) -> Result<(), ReadError> {
+    async fn load_aggregates(&mut self, snapshot: &dyn Snapshot, ids: Vec<AggregateId>, batch: &mut Batch) -> Result<(), ReadError> {
         let sole = self.region.store.limits().sole_writer;
         let (cached, missing): (Vec<_>, Vec<_>) =
             ids.into_iter().map(|id| (sole.then(|| self.states.cached(self.id, &id)).flatten(), id)).partition(|(held, _)| held.is_some());
@@ -144,11 +143,7 @@ impl Shard {
             if !sole {
                 batch.transaction.read_key(&state::key(self.id, &id, 0));
             }
-            let working = match model.aggregate(&id.kind) {
-                Some(of) => Working::new(held, of),
-                None => Working::new(held, &NO_FIELDS),
-            };
-            batch.touched.insert(id, working);
+            batch.touched.insert(id, Working::new(held));
         }
         Ok(())
     }

@@ -20,21 +20,20 @@ pub(crate) struct Working {
     pub keys: HashMap<Name, Option<(u32, IdemRecord)>>,
     /// Keys whose record is to be written.
     pub keys_changed: Vec<Name>,
-    /// The ledger's rows that were not final before the batch.
-    before: Vec<(Row, bool)>,
-    closed_before: Vec<Dot>,
+    /// As it was before the batch.
+    before: Arc<Aggregate>,
+    /// Events of other regions were merged: the ledger may have changed. A command changes no row, as it has seen the whole tail.
+    pub merged: bool,
     chunks_before: usize,
     /// About how many bytes the record has.
     pub bytes: usize,
 }
 
 impl Working {
-    pub fn new(held: Option<Arc<Aggregate>>, schema: &dyn Schema) -> Self {
+    pub fn new(held: Option<Arc<Aggregate>>) -> Self {
         let aggregate = held.unwrap_or_default();
-        let before = aggregate.ledger(schema);
-        let closed_before = aggregate.tail.iter().filter(|open| open.closed).map(|open| open.update.dot).collect();
-        let (chunks_before, bytes) = (aggregate.chunks, aggregate.bytes);
-        Self { aggregate, changed: false, keys: HashMap::default(), keys_changed: Vec::new(), before, closed_before, chunks_before, bytes }
+        let (before, chunks_before, bytes) = (Arc::clone(&aggregate), aggregate.chunks, aggregate.bytes);
+        Self { aggregate, changed: false, keys: HashMap::default(), keys_changed: Vec::new(), before, merged: false, chunks_before, bytes }
     }
 
     pub fn change(&mut self) -> &mut Aggregate {
@@ -66,8 +65,10 @@ impl Working {
         let settled = |incarnation: Incarnation| settled(region, shard, incarnation);
         let aggregate = Arc::make_mut(&mut self.aggregate);
         if !aggregate.tail.is_empty() {
-            aggregate.close(schema, &settled);
-            write_ledger(id, &self.before, &aggregate.ledger(schema), &self.closed_before, metrics, t);
+            let closed = aggregate.close(schema, &settled);
+            if aggregate.contested && (closed || self.merged) {
+                write_ledger(id, &self.before, aggregate, schema, metrics, t);
+            }
             aggregate.trim();
         }
         let chunks = encode_chunks(aggregate);
@@ -93,15 +94,13 @@ pub(super) fn settled(region: &Region, shard: ShardId, incarnation: Incarnation)
 }
 
 /// Writes the difference. Rows whose loser was closed before are final, and stay whatever the tail says now.
-fn write_ledger(id: &AggregateId, before: &[(Row, bool)], after: &[(Row, bool)], closed_before: &[Dot], metrics: &Metrics, t: &mut Transaction) {
-    if before.is_empty() && after.is_empty() {
-        return;
-    }
-    let keyed = |rows: &[(Row, bool)]| -> BTreeMap<bytes::Bytes, LedgerRecord> {
+fn write_ledger(id: &AggregateId, before: &Aggregate, after: &Aggregate, schema: &dyn Schema, metrics: &Metrics, t: &mut Transaction) {
+    let closed_before: Vec<Dot> = before.tail.iter().filter(|open| open.closed).map(|open| open.update.dot).collect();
+    let keyed = |rows: Vec<(Row, bool)>| -> BTreeMap<bytes::Bytes, LedgerRecord> {
         let open = rows.iter().filter(|(row, _)| !closed_before.contains(&row.loser));
         open.map(|(row, is_final)| LedgerRecord::of(id, row, *is_final)).map(|record| (record.key(), record)).collect()
     };
-    let (before, after) = (keyed(before), keyed(after));
+    let (before, after) = (keyed(before.ledger(schema)), keyed(after.ledger(schema)));
     for key in before.keys().filter(|key| !after.contains_key(*key)) {
         t.clear_key(key);
     }
