@@ -201,8 +201,13 @@ impl Shard {
     /// Merges one entry into the batch's aggregates, which are loaded.
     pub(super) fn merge_entry(&mut self, log: LogId, entry: &LogEntry, model: &Model, batch: &mut Batch) {
         let Ok(decoded) = entry.entry() else { return };
+        // What was copied back behind entries of the current epoch would be in everybody's past: it is said once more, with the same
+        // dots, where followers of this log look. Who has it passes over it.
+        let again = log.origin == self.region.me && self.standing.own_tip != Position::ZERO;
         for (index, event) in decoded.events.iter().enumerate() {
-            self.merge_event(event, entry.at(index), model, batch);
+            if self.merge_event(event, entry.at(index), model, batch) && again {
+                batch.entry.events.push(event.clone());
+            }
         }
         let mut learned = decoded.applied.clone();
         learned.raise(log.origin, entry.position);
@@ -210,12 +215,13 @@ impl Shard {
         batch.merged_events += decoded.events.len() as u64;
     }
 
-    fn merge_event(&mut self, event: &Event, position: Position, model: &Model, batch: &mut Batch) {
-        let Some(working) = batch.touched.get_mut(&id_of(event)) else { return };
+    /// True if it was applied.
+    fn merge_event(&mut self, event: &Event, position: Position, model: &Model, batch: &mut Batch) -> bool {
+        let Some(working) = batch.touched.get_mut(&id_of(event)) else { return false };
         let held = &working.aggregate;
         let dot = event.dot();
         if held.seen.contains(dot) || held.parked.is_some() {
-            return;
+            return false;
         }
         if !self.region.clock.observe(&self.region.env, event.update.order.clock) {
             self.metrics.future_clocks.inc();
@@ -233,13 +239,18 @@ impl Shard {
                 working.merged = true;
                 let bucket = idem::bucket(event.update.order.clock, model.idempotency_window_ms);
                 working.remember(&event.key, bucket, event.body_hash, dot, event.answer.as_ref());
+                true
             }
             Err(reason) if event.critical => {
                 tracing::error!(aggregate = %id_of(event), reason, "parked");
                 self.metrics.parked.inc();
                 working.change().parked = Some(reason);
+                false
             }
-            Err(_) => working.change().seen.add(dot),
+            Err(_) => {
+                working.change().seen.add(dot);
+                false
+            }
         }
     }
 
