@@ -48,13 +48,14 @@ impl Projector {
         let progress = self.advance(&batch, &mut part.t);
         self.commit_part(part, &batch, &of, &outcomes, &*snapshot).await?;
 
+        // Counted before it is published: who waits for room looks at the count when the progress changes.
+        self.shared.metrics.events.inc_by(batch.events as u64);
         self.progress = progress;
         self.shared.progress.send_replace(self.progress.clone());
         if batch.events >= self.events_max {
             self.events_max = (self.events_max + self.events_max / 8 + 1).min(BATCH_EVENTS_MAX);
         }
         let metrics = &self.shared.metrics;
-        metrics.events.inc_by(batch.events as u64);
         metrics.documents.inc_by(ids.len() as u64);
         metrics.batch_events.observe(batch.events as f64);
         metrics.batch_seconds.observe((self.shared.region.env.now() - began).as_secs_f64());

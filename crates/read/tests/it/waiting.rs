@@ -72,3 +72,17 @@ async fn a_floor_is_reached_where_nothing_was_written() {
     let page = node.reads.view("aircraft", &[], None, None, Some(&token), WAIT).await.expect("everything up to the floor is here");
     assert_eq!(data(&page).len(), 1);
 }
+
+#[tokio::test]
+async fn there_is_room_again_once_events_are_projected() {
+    let node = one(FLIGHTS).await;
+    node.read_store.faults().unavailable(Some("gone"));
+    for at in 0..20 {
+        node.run("aircraft", "N1", "fly", json!({"dest": format!("D{at}")})).await;
+    }
+    let env = node.writer.region().env.clone();
+    assert_eq!(env.timeout(Duration::from_millis(50), node.reads.room(20)).await, None);
+    assert_eq!(env.timeout(Duration::from_millis(50), node.reads.room(21)).await, Some(()));
+    node.read_store.faults().unavailable(None);
+    assert_eq!(env.timeout(WAIT, node.reads.room(1)).await, Some(()));
+}
