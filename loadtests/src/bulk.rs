@@ -27,7 +27,10 @@ pub async fn run(region: &Region, commands: u64, aggregates: u64, connections: u
     let answered = start.elapsed();
     let behind = Instant::now();
     let mut connection = Connection::open(&region.address).await?;
-    let request = format!("GET /v1/views/carts_by_size?limit=1 HTTP/1.1\r\nhost: {}\r\nsterna-token: {token}\r\nprefer: wait=20\r\n\r\n", region.address);
+    let request = format!(
+        "GET /v1/views/carts_by_size?limit=1 HTTP/1.1\r\nhost: {}\r\nsterna-token: {token}\r\nprefer: wait=20\r\n\r\n",
+        region.address
+    );
     let answer = connection.ask_raw(request.as_bytes()).await?;
     if answer.status != 200 {
         bail!("the view answered {}: {}", answer.status, String::from_utf8_lossy(&answer.body));
@@ -35,7 +38,9 @@ pub async fn run(region: &Region, commands: u64, aggregates: u64, connections: u
     let (behind, rate) = (behind.elapsed(), share as f64 * connections as f64 / answered.as_secs_f64());
     let cpu = (region.cpu_seconds()? - cpu) * 1e6 / (share * connections) as f64;
     let verdict = if behind <= BEHIND_MAX { "within" } else { "NOT within" };
-    println!("bulk: {rate:.0} commands/s, {aggregates} aggregates, {cpu:.1} µs CPU of the region a command (views included); views {behind:.2?} behind at the end, {verdict} {BEHIND_MAX:?}");
+    println!(
+        "bulk: {rate:.0} commands/s, {aggregates} aggregates, {cpu:.1} µs CPU of the region a command (views included); views {behind:.2?} behind at the end, {verdict} {BEHIND_MAX:?}"
+    );
     Ok(rate)
 }
 
@@ -63,7 +68,8 @@ fn lines(first: u64, count: u64, aggregates: u64, stride: u64) -> String {
     for n in first..first + count {
         // Neighbours go to different aggregates, as they do in life.
         let cart = n.wrapping_mul(7919 * stride + 2) % aggregates;
-        writeln!(body, r#"{{"type":"cart","id":"c-{cart}","command":"add_item","args":{{"sku":"s{}","quantity":1}},"key":"k{n}"}}"#, n % 5).expect("a String grows");
+        writeln!(body, r#"{{"type":"cart","id":"c-{cart}","command":"add_item","args":{{"sku":"s{}","quantity":1}},"key":"k{n}"}}"#, n % 5)
+            .expect("a String grows");
     }
     body
 }

@@ -23,7 +23,10 @@ impl Region {
         let address = listener.local_addr()?.to_string();
         drop(listener);
         let model = Path::new(env!("CARGO_MANIFEST_DIR")).join("../examples/shop.toml").canonicalize()?;
-        let config = format!("region = 'one'\nlisten = '{address}'\nmodel = '{}'\n[store]\npath = 'data'\n[telemetry]\nlog = 'warn'\n", model.display());
+        let config = format!(
+            "region = 'one'\nlisten = '{address}'\nmodel = '{}'\n[store]\npath = 'data'\n[telemetry]\nlog = 'warn'\n",
+            model.display()
+        );
         let path = folder.path().join("region.toml");
         std::fs::write(&path, config)?;
         let mut command = Command::new(binary);

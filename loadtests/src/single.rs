@@ -42,5 +42,10 @@ pub fn print(what: &str, times: &Histogram<u64>, elapsed: Duration, connections:
     let rate = times.len() as f64 / elapsed.as_secs_f64();
     let at = |q: f64| times.value_at_quantile(q) as f64 / 1000.0;
     let cpu = cpu_seconds * 1e6 / times.len() as f64;
-    println!("{what}: {rate:.0}/s over {connections} connections; p50 {:.2} ms, p99 {:.2} ms, p99.9 {:.2} ms; {cpu:.1} µs CPU of the region each", at(0.5), at(0.99), at(0.999));
+    println!(
+        "{what}: {rate:.0}/s over {connections} connections; p50 {:.2} ms, p99 {:.2} ms, p99.9 {:.2} ms; {cpu:.1} µs CPU of the region each",
+        at(0.5),
+        at(0.99),
+        at(0.999)
+    );
 }

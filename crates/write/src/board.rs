@@ -39,7 +39,13 @@ pub struct Heard {
 impl Board {
     pub fn new(env: Env, shards: u16) -> Self {
         let senders = || (0..shards).map(|_| watch::Sender::new(0)).collect();
-        Self { env, shards: (0..shards).map(|_| Mutex::default()).collect(), changed: senders(), any: watch::Sender::new(0), events: AtomicU64::new(0) }
+        Self {
+            env,
+            shards: (0..shards).map(|_| Mutex::default()).collect(),
+            changed: senders(),
+            any: watch::Sender::new(0),
+            events: AtomicU64::new(0),
+        }
     }
 
     pub fn shards(&self) -> impl Iterator<Item = ShardId> {

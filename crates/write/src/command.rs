@@ -2,10 +2,10 @@
 
 use crate::ETag;
 use bytes::Bytes;
+use std::time::Duration;
 use sterna_crdt::{Dot, Name};
 use sterna_log::{AggregateId, Cause, LogId, Position, Token};
 use sterna_model::ArgError;
-use std::time::Duration;
 
 /// A request to change one aggregate.
 #[derive(Clone, Debug)]

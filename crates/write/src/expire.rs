@@ -76,7 +76,9 @@ mod tests {
 
     #[tokio::test]
     async fn records_live_for_the_window_and_not_for_ever() {
-        let (model, _) = sterna_model::parse("version = 1\nidempotency_window = '1h'\n[aggregate.a.fields]\nn = 'counter'\n[aggregate.a.commands.inc]\neffects = [{ add = '1', to = 'n' }]\n");
+        let (model, _) = sterna_model::parse(
+            "version = 1\nidempotency_window = '1h'\n[aggregate.a.fields]\nn = 'counter'\n[aggregate.a.commands.inc]\neffects = [{ add = '1', to = 'n' }]\n",
+        );
         let model = Arc::new(model.expect("it is valid"));
         let window = model.idempotency_window_ms;
         let store: Arc<dyn Store> = Arc::new(sterna_store::Memory::default());

@@ -26,7 +26,13 @@ pub enum LedgerError {
 
 impl Writer {
     /// The rows of all aggregates, of one type, or of one aggregate.
-    pub async fn conflicts(&self, after: Option<&str>, limit: usize, kind: Option<&str>, id: Option<&str>) -> Result<LedgerPage, LedgerError> {
+    pub async fn conflicts(
+        &self,
+        after: Option<&str>,
+        limit: usize,
+        kind: Option<&str>,
+        id: Option<&str>,
+    ) -> Result<LedgerPage, LedgerError> {
         let mut range = prefix_range(&prefix(kind, id));
         if let Some(after) = after {
             let cursor = BASE64.decode(after).ok().filter(|key| range.start <= *key && *key < range.end);

@@ -70,7 +70,8 @@ impl Logs {
             let range = keys::log::behind(log, after);
             let pairs = snapshot.scan(range, page).await?;
             let short = page.is_short(&pairs);
-            let mut entries: Vec<LogEntry> = keys::log::join(&pairs, short).into_iter().map(|(position, bytes)| LogEntry::new(position, bytes)).collect();
+            let mut entries: Vec<LogEntry> =
+                keys::log::join(&pairs, short).into_iter().map(|(position, bytes)| LogEntry::new(position, bytes)).collect();
             if entries.is_empty() && !short {
                 page.bytes *= 4;
                 continue;

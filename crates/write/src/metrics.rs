@@ -21,9 +21,11 @@ impl Metrics {
         let seconds = prometheus::exponential_buckets(0.000_25, 2.0, 16).expect("the arguments are valid");
         let sizes = prometheus::exponential_buckets(1.0, 2.0, 11).expect("the arguments are valid");
         let counter = |name: &str, help: &str| IntCounter::new(name, help).expect("the name is valid");
-        let counters = |name: &str, help: &str, labels: &[&str]| IntCounterVec::new(Opts::new(name, help), labels).expect("the name is valid");
-        let histogram =
-            |name: &str, help: &str, buckets| Histogram::with_opts(HistogramOpts::new(name, help).buckets(buckets)).expect("the name is valid");
+        let counters =
+            |name: &str, help: &str, labels: &[&str]| IntCounterVec::new(Opts::new(name, help), labels).expect("the name is valid");
+        let histogram = |name: &str, help: &str, buckets| {
+            Histogram::with_opts(HistogramOpts::new(name, help).buckets(buckets)).expect("the name is valid")
+        };
         let metrics = Self {
             commands: counters("sterna_write_commands_total", "Commands answered, by outcome.", &["outcome"]),
             command_seconds: histogram("sterna_write_command_duration_seconds", "From a command's arrival to its durable answer.", seconds),

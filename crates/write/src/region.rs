@@ -1,7 +1,7 @@
 //! What this process knows of its region.
 
-use crate::keys::meta::{self, RegionRecord};
 use crate::keys::Unreadable;
+use crate::keys::meta::{self, RegionRecord};
 use crate::{Board, RegionClock};
 use parking_lot::RwLock;
 use std::sync::Arc;
@@ -57,11 +57,17 @@ pub enum OpenError {
     NotAMember { region: Name, members: Vec<Name> },
     #[error("this store belongs to region `{stored}`, not to `{configured}`; set `region`, or use another `store.path`")]
     OtherRegion { stored: String, configured: Name },
-    #[error("this store has {stored} shards, the configuration says {configured}; shards are fixed for the life of the cluster: set `shards = {stored}`")]
+    #[error(
+        "this store has {stored} shards, the configuration says {configured}; shards are fixed for the life of the cluster: set `shards = {stored}`"
+    )]
     OtherShards { stored: u16, configured: u16 },
-    #[error("this store belongs to a cluster of {stored:?}, the configuration names {configured:?}; members are fixed for now: restore the [[peer]] list")]
+    #[error(
+        "this store belongs to a cluster of {stored:?}, the configuration names {configured:?}; members are fixed for now: restore the [[peer]] list"
+    )]
     OtherMembers { stored: Vec<Name>, configured: Vec<Name> },
-    #[error("the data was written with version {stored} of the model, and this is version {given}; start with version {stored} or a later one")]
+    #[error(
+        "the data was written with version {stored} of the model, and this is version {given}; start with version {stored} or a later one"
+    )]
     OlderModel { stored: u32, given: u32 },
     #[error("the model is version {version}, like the one the data was written with, but says something else; give it the next `version`")]
     ChangedModel { version: u32 },
@@ -79,7 +85,9 @@ impl Region {
     /// Creates the region's records in an empty store, or checks that those in it fit.
     pub async fn open(env: Env, store: Arc<dyn Store>, options: OpenOptions) -> Result<Arc<Self>, OpenError> {
         let configured = Membership::first(options.members.iter().cloned(), options.shards);
-        let me = configured.region(&options.name).ok_or_else(|| OpenError::NotAMember { region: options.name.clone(), members: options.members.clone() })?;
+        let me = configured
+            .region(&options.name)
+            .ok_or_else(|| OpenError::NotAMember { region: options.name.clone(), members: options.members.clone() })?;
         let snapshot = store.snapshot().await?;
         let held = sterna_store::get(&*snapshot, &meta::REGION).await?.map(|bytes| RegionRecord::decode(&bytes)).transpose()?;
         let fresh = |wall_ms: u64| RegionRecord {
@@ -94,7 +102,11 @@ impl Region {
             Some(record) => {
                 check(record, &options)?;
                 check_members(&*snapshot, &configured).await?;
-                if options.copied { RegionRecord { admitted: record.admitted, ..fresh(env.wall_ms().max(record.epoch + 1)) } } else { record.clone() }
+                if options.copied {
+                    RegionRecord { admitted: record.admitted, ..fresh(env.wall_ms().max(record.epoch + 1)) }
+                } else {
+                    record.clone()
+                }
             }
         };
         let model_changed = check_model(&*snapshot, &options.model).await?;
@@ -174,8 +186,13 @@ impl Region {
     async fn change_life(&self, change: impl FnOnce(&mut Life)) -> Result<(), CommitError> {
         let mut life = self.life();
         change(&mut life);
-        let record =
-            RegionRecord { name: self.name.to_string(), shards: self.shards(), incarnation: life.incarnation, epoch: life.epoch, admitted: life.admitted };
+        let record = RegionRecord {
+            name: self.name.to_string(),
+            shards: self.shards(),
+            incarnation: life.incarnation,
+            epoch: life.epoch,
+            admitted: life.admitted,
+        };
         let mut t = Transaction::default();
         t.put(meta::REGION, record.encode());
         self.store.commit(t).await?;

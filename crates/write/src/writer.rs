@@ -120,7 +120,9 @@ impl Writer {
         if let Some(token) = &job.command.token {
             let regions: Vec<RegionId> = self.region.membership.regions().collect();
             let waited = self.region.board.wait_for(shard, token, &regions, job.command.wait).await;
-            waited.map_err(|missing| Refused::BehindToken { missing: missing.into_iter().map(|r| self.region.membership.name(r)).collect() })?;
+            waited.map_err(|missing| Refused::BehindToken {
+                missing: missing.into_iter().map(|r| self.region.membership.name(r)).collect(),
+            })?;
         }
         match self.shards[usize::from(shard.0)].commands.try_send(job) {
             Ok(()) => Ok(Reply(reply)),

@@ -66,7 +66,13 @@ impl Aggregate {
         }
         let updates: Vec<&Update> = self.tail.iter().map(|open| &*open.update).collect();
         let closed = |dot: Dot| self.tail.iter().any(|open| open.closed && open.update.dot == dot);
-        sterna_crdt::conflicts::rows(&updates, schema).into_iter().map(|row| { let is_final = closed(row.loser); (row, is_final) }).collect()
+        sterna_crdt::conflicts::rows(&updates, schema)
+            .into_iter()
+            .map(|row| {
+                let is_final = closed(row.loser);
+                (row, is_final)
+            })
+            .collect()
     }
 
     /// Closes what nothing concurrent can join any more; `settled` says, for an incarnation's log, up to where every member has

@@ -4,10 +4,10 @@
 
 use crate::limits::CHUNK_BYTES;
 use bytes::{BufMut, Bytes};
+use std::ops::Range;
 use sterna_crdt::RegionId;
 use sterna_log::{LogId, Position, ShardId};
 use sterna_store::{StampAt, Write};
-use std::ops::Range;
 
 pub const LETTER: u8 = b'l';
 const COMMIT_AT: usize = 1 + 2 + 2 + 8;
@@ -57,7 +57,11 @@ pub fn all(log: LogId) -> Range<Bytes> {
 pub fn append(log: LogId, epoch: u64, events: u16, entry: &[u8]) -> Vec<Write> {
     chunks(events, entry)
         .enumerate()
-        .map(|(chunk, value)| Write::PutStamped { key: key(log, Position::new(epoch, [0; 10], 0), chunk as u16).into(), value, at: StampAt::Key(COMMIT_AT) })
+        .map(|(chunk, value)| Write::PutStamped {
+            key: key(log, Position::new(epoch, [0; 10], 0), chunk as u16).into(),
+            value,
+            at: StampAt::Key(COMMIT_AT),
+        })
         .collect()
 }
 
@@ -95,7 +99,10 @@ pub fn join(pairs: &[(Bytes, Bytes)], whole: bool) -> Vec<(Position, Bytes)> {
     if !whole && entries.last().is_some_and(|(_, parts)| parts.last().is_some_and(|p| p.len() + 2 >= CHUNK_BYTES)) {
         entries.pop();
     }
-    entries.into_iter().map(|(position, parts)| (position, if parts.len() == 1 { parts[0].clone() } else { parts.concat().into() })).collect()
+    entries
+        .into_iter()
+        .map(|(position, parts)| (position, if parts.len() == 1 { parts[0].clone() } else { parts.concat().into() }))
+        .collect()
 }
 
 /// The commit's position (index 0) and the chunk's number.

@@ -231,4 +231,3 @@ fn send(outgoing: sterna_model::Outgoing) -> Send {
 pub(crate) fn model_hash(model: &sterna_model::Model) -> u64 {
     u64::from_be_bytes(*model.hash.first_chunk().expect("a hash has 16 bytes"))
 }
-

@@ -18,20 +18,20 @@ pub(crate) use merge::Standing;
 
 use crate::limits::{BATCH_COMMANDS_MAX, BATCHES_IN_FLIGHT_MAX, QUEUED_COMMANDS_MAX};
 use crate::{LogEntry, Logs, Metrics, Region, States};
-use merge::Seal;
-use sweep::Sweep;
-use sterna_crdt::RegionId;
-use tokio::sync::oneshot;
 use batch::{Batch, Prepared};
 use foldhash::HashSet;
 use futures::StreamExt;
 use futures::stream::FuturesOrdered;
+use merge::Seal;
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
+use sterna_crdt::RegionId;
 use sterna_env::{Boxed, Scope};
 use sterna_log::{AggregateId, Position, ShardId};
 use sterna_store::{CommitError, Committed};
+use sweep::Sweep;
 use tokio::sync::mpsc;
+use tokio::sync::oneshot;
 
 pub(crate) struct Shard {
     pub region: Arc<Region>,

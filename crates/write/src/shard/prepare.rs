@@ -1,9 +1,9 @@
 //! Making a batch: choose, load, merge, decide, write.
 
+use super::batch::Prepared;
 use super::job::Job;
 use super::merge::id_of;
 use super::working::Working;
-use super::batch::Prepared;
 use super::{Batch, Shard};
 use crate::aggregate::load;
 use crate::keys::idem::{self, IdemRecord};
@@ -102,7 +102,13 @@ impl Shard {
     }
 
     /// Reads every aggregate and every idempotency record that the batch may look at.
-    async fn load(&mut self, snapshot: &dyn Snapshot, entries: &Entries, (jobs, swept): (&[Job], &[AggregateId]), batch: &mut Batch) -> Result<(), ReadError> {
+    async fn load(
+        &mut self,
+        snapshot: &dyn Snapshot,
+        entries: &Entries,
+        (jobs, swept): (&[Job], &[AggregateId]),
+        batch: &mut Batch,
+    ) -> Result<(), ReadError> {
         let model = self.region.model();
         let merged = || entries.iter().filter_map(|(_, entry)| entry.entry().ok()).flat_map(|entry| &entry.events);
         let wanted = merged().map(id_of).chain(jobs.iter().map(|job| job.command.aggregate.clone())).chain(swept.iter().cloned());
@@ -148,7 +154,12 @@ impl Shard {
         Ok(())
     }
 
-    async fn load_keys(&mut self, snapshot: &dyn Snapshot, wanted: Vec<(AggregateId, Name, u32)>, batch: &mut Batch) -> Result<(), ReadError> {
+    async fn load_keys(
+        &mut self,
+        snapshot: &dyn Snapshot,
+        wanted: Vec<(AggregateId, Name, u32)>,
+        batch: &mut Batch,
+    ) -> Result<(), ReadError> {
         let keys: Vec<Bytes> = wanted.iter().map(|(id, key, bucket)| idem::key(self.id, *bucket, id, key)).collect();
         let found = snapshot.get_many(&keys).await?;
         for ((id, key, bucket), bytes) in wanted.into_iter().zip(found) {

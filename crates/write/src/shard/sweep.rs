@@ -6,8 +6,8 @@ use crate::limits::{SWEEP_AGGREGATES_MAX, SWEEP_BATCH_MAX, SWEEP_PAUSE_FIRST, SW
 use foldhash::HashSet;
 use std::collections::VecDeque;
 use std::time::Duration;
-use sterna_env::Instant;
 use sterna_crdt::Incarnation;
+use sterna_env::Instant;
 use sterna_log::AggregateId;
 
 /// Aggregates whose tail was not empty when they were last written. What does not fit is closed when it is written again.

@@ -58,7 +58,15 @@ impl Working {
     }
 
     /// Closes what is settled, and writes record, keys and ledger rows.
-    pub fn write(&mut self, id: &AggregateId, region: &Region, shard: ShardId, schema: &dyn Schema, metrics: &Metrics, t: &mut Transaction) {
+    pub fn write(
+        &mut self,
+        id: &AggregateId,
+        region: &Region,
+        shard: ShardId,
+        schema: &dyn Schema,
+        metrics: &Metrics,
+        t: &mut Transaction,
+    ) {
         if !self.changed {
             return;
         }

@@ -48,7 +48,13 @@ pub async fn open(name: &str, members: &[&str], store: Arc<dyn Store>) -> TestRe
     let (model, diagnostics) = sterna_model::parse(MODEL);
     let model = model.unwrap_or_else(|| panic!("{diagnostics:?}"));
     let env = Env::real();
-    let options = OpenOptions { name: name.into(), members: members.iter().map(|&m| m.into()).collect(), shards: 4, model: model.into(), copied: false };
+    let options = OpenOptions {
+        name: name.into(),
+        members: members.iter().map(|&m| m.into()).collect(),
+        shards: 4,
+        model: model.into(),
+        copied: false,
+    };
     let region = Region::open(env.clone(), Arc::clone(&store), options).await.expect("the store is empty or fits");
     let scope = Scope::new(env);
     let writer = Writer::start(region, &scope, None).await.expect("the store can be read");

@@ -31,7 +31,8 @@ async fn a_key_has_one_effect_also_for_twins_in_one_batch() {
         assert!(answers.iter().all(|a| a.event == answers[0].event));
         let other = region.run("c-1", "add_item", r#"{"sku":"tea","quantity":2}"#, Some("k")).await;
         assert!(matches!(other, Err(Refused::KeyReused)), "{other:?}");
-        let reordered = region.run("c-1", "add_item", r#"{ "quantity": 1, "sku": "tea" }"#, Some("k")).await.expect("it is the same command");
+        let reordered =
+            region.run("c-1", "add_item", r#"{ "quantity": 1, "sku": "tea" }"#, Some("k")).await.expect("it is the same command");
         assert!(reordered.replayed);
         assert_eq!(region.state("c-1").await["state"]["items"], json!({"tea": 1}));
     }

@@ -22,7 +22,8 @@ async fn an_unknown_result_is_looked_up_and_never_applied_twice() {
                 store.faults().next_commit(if (round + n) % 2 == 0 { Fault::Lost } else { Fault::Applied });
             }
             let key = format!("k{round}");
-            let commands = (0..5).map(|at| region.run("c-1", "add_item", r#"{"sku":"tea","quantity":1}"#, (at == 0).then_some(key.as_str())));
+            let commands =
+                (0..5).map(|at| region.run("c-1", "add_item", r#"{"sku":"tea","quantity":1}"#, (at == 0).then_some(key.as_str())));
             for answer in futures::future::join_all(commands).await {
                 answer.expect("it is looked up until it is known");
                 expected += 1;

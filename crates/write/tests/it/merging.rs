@@ -60,7 +60,8 @@ async fn keep_keeps_all_values_until_somebody_decides() {
     assert_eq!(state["conflicts"]["address"].as_array().map(Vec::len), Some(2), "{state}");
     let undecided = pair[0].run("c-1", "ship_to", r#"{"address":"Oslo"}"#, None).await;
     let Err(sterna_write::Refused::PreconditionRequired { current, .. }) = undecided else { panic!("{undecided:?}") };
-    let decided = sterna_write::Command { if_match: Some(current), ..crate::cluster::command("c-1", "ship_to", r#"{"address":"Oslo"}"#, None) };
+    let decided =
+        sterna_write::Command { if_match: Some(current), ..crate::cluster::command("c-1", "ship_to", r#"{"address":"Oslo"}"#, None) };
     pair[0].writer.execute(decided).await.expect("it names what it saw");
     converge(&pair).await;
     let state = pair[1].state("c-1").await;
