@@ -1,7 +1,7 @@
 //! Logs, traces and metrics of a process.
 //!
 //! There is no global registry and nothing here reads the environment: what is logged, where traces go and which metrics
-//! exist is handed in by the binary. [`init`] is called once, by it alone.
+//! exist is handed in by the binary. [`init()`] is called once, by it alone.
 
 mod init;
 mod metrics;

@@ -1,6 +1,6 @@
 //! Commands to events: one store transaction for each batch of a shard.
 //!
-//! A [`ShardWriter`](shard) has two inputs, commands and merges, and is the only one that changes aggregates. Everything else
+//! A shard writer has two inputs, commands and merges, and is the only one that changes aggregates. Everything else
 //! follows what it committed: [`Logs`] gives entries, [`States`] aggregates, [`Board`] progress.
 
 mod aggregate;
