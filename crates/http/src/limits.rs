@@ -12,6 +12,8 @@ pub struct Limits {
     pub bulk_in_flight_max: usize,
     /// Events that views may be behind; beyond, no bulk request's body is read on.
     pub bulk_views_behind_max: u64,
+    /// Views that let nothing through for so long hold this request up no more.
+    pub bulk_views_wait: Duration,
     /// Answers of one bulk request that its client has not read yet, in chunks of [`Self::bulk_chunk_bytes`]; beyond, its body is
     /// not read on.
     pub bulk_unread_chunks_max: usize,
@@ -54,6 +56,7 @@ impl Default for Limits {
             line_bytes_max: 1 << 20,
             bulk_in_flight_max: 4_096,
             bulk_views_behind_max: 16_000,
+            bulk_views_wait: Duration::from_secs(10),
             bulk_unread_chunks_max: 512,
             bulk_chunk_bytes: 16 << 10,
             body_silence_max: Duration::from_secs(60),

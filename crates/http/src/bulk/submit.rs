@@ -20,15 +20,17 @@ struct Submitter {
     names: Names,
     like: Command,
     outcomes: mpsc::Sender<Outcome>,
+    /// Views are waited for, as long as they move.
+    patient: bool,
 }
 
-/// Nobody waits for answers any more.
+/// Nobody waits for answers any more, or the region stops.
 struct Gone;
 
 /// Reads the body to its end, or until the region stops or the client is gone.
 pub(super) async fn run(services: Arc<Services>, context: Context, body: Body, outcomes: mpsc::Sender<Outcome>) {
     let like = template(&context);
-    let mut submitter = Submitter { services, names: Names::default(), like, outcomes };
+    let mut submitter = Submitter { services, names: Names::default(), like, outcomes, patient: true };
     _ = submitter.read(body).await;
 }
 
@@ -82,7 +84,10 @@ impl Submitter {
     async fn take(&mut self, line: Line) -> Result<(), Gone> {
         let outcome = match line {
             Line::Whole(text) if text.trim_ascii().is_empty() => Outcome::Nothing,
-            Line::Whole(text) => self.submit(&text).await,
+            Line::Whole(text) => {
+                self.wait_for_views().await?;
+                self.submit(&text).await
+            }
             Line::Last(text) if text.trim_ascii().is_empty() => Outcome::Nothing,
             Line::Last(text) if is_cut(&text) => Outcome::Refused(cut()),
             Line::Last(text) => self.submit(&text).await,
@@ -91,13 +96,29 @@ impl Submitter {
         self.send(outcome).await
     }
 
-    /// Where the queue is full, waits for room rather than refusing, and while views are too far behind. A token that is ahead is waited for once, not for every line.
+    /// While views are too far behind, no line is taken: they stay fresh under a load. Views that don't move stop no commands.
+    async fn wait_for_views(&mut self) -> Result<(), Gone> {
+        if !self.patient {
+            return Ok(());
+        }
+        let Services { scope, reads, limits, .. } = &*self.services;
+        let room = scope.env().timeout(limits.bulk_views_wait, reads.room(limits.bulk_views_behind_max));
+        tokio::select! {
+            biased;
+            () = scope.stopping() => Err(Gone),
+            room = room => {
+                self.patient = room.is_some();
+                Ok(())
+            }
+        }
+    }
+
+    /// Where the queue is full, waits for room rather than refusing. A token that is ahead is waited for once, not for every line.
     async fn submit(&mut self, text: &Bytes) -> Outcome {
         let command = match parse(text, &mut self.names, &self.like) {
             Ok(command) => command,
             Err(problem) => return Outcome::Refused(problem),
         };
-        self.services.reads.room(self.services.limits.bulk_views_behind_max).await;
         loop {
             match self.services.writer.submit(command.clone()).await {
                 Ok(reply) => return Outcome::Submitted(reply),

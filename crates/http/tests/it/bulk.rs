@@ -143,6 +143,26 @@ async fn a_line_that_is_too_long_is_refused_and_the_next_is_taken() {
 }
 
 #[tokio::test]
+async fn views_that_do_not_move_stop_no_commands() {
+    let wait = Duration::from_millis(50);
+    let region = TestRegion::with(Limits { bulk_views_behind_max: 0, bulk_views_wait: wait, ..Limits::default() }).await;
+    let text: String = (0..100).map(|n| line("c", "tea", 1, &format!("k-{n}"))).collect();
+    done(&region.bulk(text).await, 100, 0);
+}
+
+#[tokio::test]
+async fn a_region_stops_also_while_a_bulk_request_waits_for_its_views() {
+    let wait = Duration::from_secs(3_600);
+    let region = TestRegion::with(Limits { bulk_views_behind_max: 0, bulk_views_wait: wait, ..Limits::default() }).await;
+    let request = Request::post("/v1/commands").body(Body::from(line("c", "tea", 1, "k"))).expect("a request");
+    let response = tower::ServiceExt::oneshot(region.router.clone(), request).await.expect("a router always answers");
+    assert_eq!(response.status(), 200);
+    tokio::time::timeout(Duration::from_secs(20), region.stop()).await.expect("it stops");
+    let body = http_body_util::BodyExt::collect(response.into_body()).await.expect("it ends").to_bytes();
+    assert!(body.is_empty(), "the line had no effect, and no last answer hides it: {body:?}");
+}
+
+#[tokio::test]
 async fn an_empty_body_is_done_at_once() {
     let region = TestRegion::start().await;
     done(&region.bulk("").await, 0, 0);
