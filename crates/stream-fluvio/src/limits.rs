@@ -24,8 +24,8 @@ pub const HINTS_MAX: usize = 256;
 pub const HEARTBEAT_GAP: Duration = Duration::from_millis(250);
 
 pub const CONNECT_WAIT: Duration = Duration::from_secs(3);
-/// One question to a cluster's controller.
-pub const ADMIN_WAIT: Duration = Duration::from_secs(4);
+/// Connecting to a cluster's controller. Less than a publish or a follow may take, since without it what is known of leaders still serves.
+pub const ADMIN_WAIT: Duration = Duration::from_secs(2);
 /// One question to a storage unit.
 pub const ANSWER_WAIT: Duration = Duration::from_secs(3);
 /// What a storage unit may take to append. The relay waits 5 s.
@@ -35,7 +35,7 @@ pub const APPEND_ATTEMPTS_MAX: u32 = 2;
 /// When nothing has come for this long, a follower asks where the partition ends.
 pub const CHECK_EVERY: Duration = Duration::from_secs(1);
 /// After a controller could not be reached, others who ask get the same answer for this long.
-pub const REFUSAL_KEPT: Duration = Duration::from_millis(500);
+pub const REFUSAL_KEPT: Duration = Duration::from_secs(1);
 /// How long a created topic may take until it has leaders, and how often that is looked at.
 pub const TOPIC_WAIT: Duration = Duration::from_secs(4);
 pub const TOPIC_PAUSE: Duration = Duration::from_millis(100);
