@@ -108,7 +108,7 @@ impl Cluster {
         let register = ["cluster", "spu", "register", "--id", "5001", "-p", &public, "-v", &private];
         let began = Instant::now();
         while let Err(error) = self.cli(&register) {
-            if error.contains("already exists") || error.contains("SpuAlreadyExists") {
+            if error.contains("already defined") {
                 break;
             }
             assert!(began.elapsed() < PATIENCE, "the storage unit can't be registered: {error}");

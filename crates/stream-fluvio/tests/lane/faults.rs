@@ -156,12 +156,22 @@ fn slow(lane: &Lane) {
             }
         };
         let ((), slow, fast) = join!(publishing, slow, follow(&*follower, 0, 600));
-        assert!(slow.errors.is_empty() && fast.errors.is_empty(), "{slow:?} {fast:?}");
+        assert!(fast.errors.is_empty(), "{fast:?}");
+        // When a segment ends, the server hangs up on whoever is still being sent it.
+        let hung_up = |error: &FollowError| matches!(error, FollowError::Unreachable(_));
+        assert!(slow.errors.len() <= 2 && slow.errors.iter().all(hung_up), "{slow:?}");
         let mut reached = 0;
         while reached < 600 {
-            let frame = Env::real().timeout(Duration::from_secs(20), idle.next()).await.unwrap().unwrap();
-            assert!(frame.after <= place(reached), "a hole");
-            reached = reached.max(number(frame.end()));
+            match Env::real().timeout(Duration::from_secs(20), idle.next()).await.unwrap() {
+                Ok(frame) => {
+                    assert!(frame.after <= place(reached), "a hole");
+                    reached = reached.max(number(frame.end()));
+                }
+                Err(error) => {
+                    assert!(hung_up(&error), "{error}");
+                    idle = follower.follow(LOG, place(reached)).await.unwrap();
+                }
+            }
         }
     });
 }

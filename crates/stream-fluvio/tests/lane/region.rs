@@ -40,6 +40,7 @@ pub struct Node {
     pub store: Arc<Memory>,
     pub writer: Arc<Writer>,
     pub registry: Registry,
+    pub source: Arc<Source>,
     _replication: Arc<Replication>,
     scope: Scope,
 }
@@ -55,6 +56,7 @@ impl World {
         let [a, b] = [0, 1].map(|at| self.start(at, Arc::new(Memory::default())));
         let nodes = [a.await, b.await];
         self.until("both gates are open", || nodes.iter().all(Node::is_open)).await;
+        self.until("each follows the other", || nodes.iter().all(|node| node.metric("sterna_replicate_connected") == 1.0)).await;
         nodes
     }
 
@@ -73,16 +75,16 @@ impl World {
         let stream = Fluvio::open(self.env.clone(), self.options(at, &registry)).await.expect("the topic fits");
         let replication = Replication::start(Options {
             writer: writer.clone(),
-            source,
+            source: source.clone(),
             stream,
             repair: self.hub.repair(me),
             scope: &scope,
             registry: Some(&registry),
         });
-        Node { me, store, writer, registry, _replication: replication, scope }
+        Node { me, store, writer, registry, source, _replication: replication, scope }
     }
 
-    fn options<'a>(&self, at: usize, registry: &'a Registry) -> sterna_stream_fluvio::Options<'a> {
+    pub fn options<'a>(&self, at: usize, registry: &'a Registry) -> sterna_stream_fluvio::Options<'a> {
         sterna_stream_fluvio::Options {
             me: RegionId(at as u16),
             membership: Arc::new(Membership::first(NAMES.map(Name::from), SHARDS)),
@@ -122,9 +124,9 @@ impl World {
 impl Node {
     /// Ends it at once: tasks are dropped wherever they are. What is durable stays.
     pub async fn kill(self) -> Arc<Memory> {
-        let Self { store, writer, _replication, scope, .. } = self;
+        let Self { store, writer, source, _replication, scope, .. } = self;
         scope.ask_to_stop();
-        drop((writer, _replication));
+        drop((writer, source, _replication));
         scope.stop().await;
         Arc::new(store.copy())
     }
@@ -169,6 +171,6 @@ impl Node {
     /// The sum over a metric's labels.
     pub fn metric(&self, name: &str) -> f64 {
         let family = self.registry.gather().into_iter().find(|family| family.name() == name);
-        family.map_or(0.0, |family| family.get_metric().iter().map(|m| m.get_counter().get_value()).sum())
+        family.map_or(0.0, |family| family.get_metric().iter().map(|m| m.get_counter().get_value() + m.get_gauge().get_value()).sum())
     }
 }
