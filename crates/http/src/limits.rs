@@ -6,6 +6,9 @@ use std::time::Duration;
 pub struct Limits {
     /// The body of one command.
     pub body_bytes_max: usize,
+    /// Of a larger one, so much is read and dropped before it is refused, so that its sender gets to read the answer.
+    pub body_discard_bytes_max: usize,
+    pub body_discard_wait: Duration,
     /// One line of a bulk request, without its end.
     pub line_bytes_max: usize,
     /// Commands of one bulk request that wait for their answers; beyond, its body is not read on.
@@ -53,6 +56,8 @@ impl Default for Limits {
     fn default() -> Self {
         Self {
             body_bytes_max: 1 << 20,
+            body_discard_bytes_max: 8 << 20,
+            body_discard_wait: Duration::from_secs(5),
             line_bytes_max: 1 << 20,
             bulk_in_flight_max: 4_096,
             bulk_views_behind_max: 16_000,

@@ -22,8 +22,7 @@ impl FromRequest<Arc<Services>> for JsonBody {
             |kind| kind == "application/json" || kind.starts_with("application/") && kind.ends_with("+json"),
             "application/json",
         )?;
-        check_length(&parts.headers, &services.limits)?;
-        read(body, services.scope.env(), &services.limits).await.map(Self)
+        read(body, &parts.headers, services.scope.env(), &services.limits).await.map(Self)
     }
 }
 
@@ -41,12 +40,11 @@ fn check_type(headers: &HeaderMap, fits: impl Fn(&str) -> bool, wanted: &str) ->
     if fits(&kind) { Ok(()) } else { Err(refused()) }
 }
 
-fn check_length(headers: &HeaderMap, limits: &Limits) -> Result<(), Problem> {
+async fn read(mut body: Body, headers: &HeaderMap, env: &Env, limits: &Limits) -> Result<Bytes, Problem> {
     let length = headers.get(header::CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse::<u64>().ok());
-    if length.is_some_and(|length| length > limits.body_bytes_max as u64) { Err(too_large(limits)) } else { Ok(()) }
-}
-
-async fn read(mut body: Body, env: &Env, limits: &Limits) -> Result<Bytes, Problem> {
+    if length.is_some_and(|length| length > limits.body_bytes_max as u64) {
+        return Err(too_large(body, env, limits).await);
+    }
     let mut first = Bytes::new();
     let mut all = BytesMut::new();
     loop {
@@ -58,7 +56,7 @@ async fn read(mut body: Body, env: &Env, limits: &Limits) -> Result<Bytes, Probl
         let frame = frame.map_err(|error| Problem::new(Code::BodyCut, error.to_string()))?;
         let Ok(data) = frame.into_data() else { continue };
         if first.len() + all.len() + data.len() > limits.body_bytes_max {
-            return Err(too_large(limits));
+            return Err(too_large(body, env, limits).await);
         }
         if first.is_empty() {
             first = data;
@@ -75,7 +73,19 @@ async fn read(mut body: Body, env: &Env, limits: &Limits) -> Result<Bytes, Probl
     Ok(whole.freeze())
 }
 
-fn too_large(limits: &Limits) -> Problem {
+/// Reads on for a while, else the connection is reset under a client that is still sending, which then never sees the answer
+/// (RFC 9112, section 9.6).
+async fn too_large(mut body: Body, env: &Env, limits: &Limits) -> Problem {
+    let discard = async {
+        let mut left = limits.body_discard_bytes_max;
+        while let Some(Ok(frame)) = body.frame().await {
+            match left.checked_sub(frame.data_ref().map_or(0, Bytes::len)) {
+                Some(less) => left = less,
+                None => break,
+            }
+        }
+    };
+    let _ = env.timeout(limits.body_discard_wait, discard).await;
     Problem::new(Code::BodyTooLarge, format!("the body has more than {} bytes", limits.body_bytes_max))
         .with("bytes_max", limits.body_bytes_max)
 }
