@@ -4,6 +4,7 @@
 //! is tokio's (a simulation pauses it); wall time is only stored, never used to measure.
 
 mod backoff;
+pub mod mutation;
 mod real;
 mod scope;
 
