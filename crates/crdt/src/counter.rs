@@ -4,6 +4,7 @@
 //! in 128 bits, so that nothing is lost, and clamped when read.
 
 use crate::{Dot, RegionId, Update, VersionVector};
+use serde::{Deserialize, Serialize};
 use std::collections::VecDeque;
 
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
@@ -48,38 +49,53 @@ impl Counter {
     }
 }
 
+/// What a right of a bounded counter allows.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
+pub enum Side {
+    /// To take away, down to `min`.
+    Down,
+    /// To add, up to `max`.
+    Up,
+}
+
 /// The rights matrix of escrow (Balegas et al., "Extending Eventually Consistent Cloud Databases for Enforcing Numeric
-/// Invariants", 2015). The cell `(r, r)` sums what `r` added and spent, `(r, s)` what `r` gave to `s`; only `r` writes its row.
+/// Invariants", 2015), once for each bound. The cell `(r, r)` sums what `r` added and took away, `(r, s)` what `r` gave to `s`; only `r`
+/// writes its row, so that no right is counted twice.
+///
+/// Nothing is ever removed from it: what was added, spent or given stays also when the aggregate is deleted, since another region may be
+/// spending rights at that moment.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub(crate) struct Bounded {
-    /// In order of giver and receiver.
-    pub(crate) cells: Vec<((RegionId, RegionId), Counter)>,
+    /// In order of giver, receiver and side. A region's own cell is on the side [`Side::Down`].
+    pub(crate) cells: Vec<(Cell, Counter)>,
 }
+
+pub(crate) type Cell = (RegionId, RegionId, Side);
 
 impl Bounded {
     pub fn add(&mut self, amount: i64, update: &Update, open: bool) {
-        self.give(amount, update.dot.incarnation.region(), update, open);
+        let me = update.dot.incarnation.region();
+        self.cell((me, me, Side::Down)).add(amount, update, open);
     }
 
+    /// A negative amount gives rights to add.
     pub fn give(&mut self, amount: i64, to: RegionId, update: &Update, open: bool) {
-        let cell = (update.dot.incarnation.region(), to);
+        let side = if amount < 0 { Side::Up } else { Side::Down };
+        let cell = self.cell((update.dot.incarnation.region(), to, side));
+        cell.add(amount.saturating_abs(), update, open);
+    }
+
+    fn cell(&mut self, cell: Cell) -> &mut Counter {
         let at = self.cells.binary_search_by_key(&cell, |(c, _)| *c).unwrap_or_else(|at| {
             self.cells.insert(at, (cell, Counter::default()));
             at
         });
-        self.cells[at].1.add(amount, update, open);
-    }
-
-    pub fn forget(&mut self, seen: &VersionVector) {
-        self.cells.retain_mut(|(_, counter)| {
-            counter.forget(seen);
-            !counter.is_vacant()
-        });
+        &mut self.cells[at].1
     }
 
     pub fn close(&mut self, dot: Dot) {
         let region = dot.incarnation.region();
-        let row = self.cells.iter_mut().filter(|((giver, _), _)| *giver == region);
+        let row = self.cells.iter_mut().filter(|((giver, ..), _)| *giver == region);
         row.for_each(|(_, counter)| counter.close(dot));
     }
 
@@ -88,7 +104,38 @@ impl Bounded {
     }
 
     pub fn value(&self) -> i64 {
-        clamp(self.cells.iter().filter(|((from, to), _)| from == to).map(|(_, counter)| counter.sum).sum())
+        clamp(self.cells.iter().filter(|((from, to, _), _)| from == to).map(|(_, counter)| counter.sum).sum())
+    }
+
+    /// What `of` may still take away or add, beside what it had at first. What an open update of its own brought counts only if
+    /// `lasting` says that it can't become void; what one took counts at once.
+    pub fn rights(&self, of: RegionId, side: Side, lasting: &dyn Fn(Dot) -> bool) -> i128 {
+        let mut rights = 0;
+        for ((from, to, given), counter) in &self.cells {
+            if (*from, *to) == (of, of) {
+                rights += counter.earned(side, lasting);
+            } else if *given == side {
+                rights += counter.sum * (i128::from(*to == of) - i128::from(*from == of));
+            }
+        }
+        rights
+    }
+}
+
+impl Counter {
+    fn earned(&self, side: Side, lasting: &dyn Fn(Dot) -> bool) -> i128 {
+        let sign = if side == Side::Down { 1 } else { -1 };
+        let mut earned = self.sum * sign;
+        let mut at = 0;
+        while let Some(&(dot, _)) = self.open.get(at) {
+            let update = self.open.range(at..).take_while(|(d, _)| *d == dot);
+            let (ops, delta) = update.fold((0, 0), |(ops, sum), (_, delta)| (ops + 1, sum + i128::from(*delta) * sign));
+            at += ops;
+            if delta > 0 && !lasting(dot) {
+                earned -= delta;
+            }
+        }
+        earned
     }
 }
 

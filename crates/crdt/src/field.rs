@@ -130,7 +130,8 @@ impl Field {
         match &mut self.0 {
             State::Register(register) => register.forget(seen),
             State::Counter(counter) => counter.forget(seen),
-            State::Bounded(bounded) => bounded.forget(seen),
+            // Rights may be in use elsewhere at this moment.
+            State::Bounded(_) => {}
             State::Flag(dots) => dots.forget(seen),
             State::Set(elements) => elements.retain(|_, dots| {
                 dots.forget(seen);
@@ -141,6 +142,10 @@ impl Field {
                 !entry.is_vacant()
             }),
         }
+    }
+
+    pub(crate) fn is_bounded(&self) -> bool {
+        matches!(self.0, State::Bounded(_))
     }
 
     /// What `op` of `update` contributed, if it is still there, joins the base.

@@ -29,12 +29,15 @@ impl Fields {
         debug_assert!(!update.seen.contains(update.dot), "no update observes itself");
         check(self, update, schema)?;
         let clock = update.order.clock;
-        self.clocks = Some(self.clocks.map_or((clock, clock), |(first, last)| (first.min(clock), last.max(clock))));
+        if !update.is_transfer() {
+            self.clocks = Some(self.clocks.map_or((clock, clock), |(first, last)| (first.min(clock), last.max(clock))));
+        }
         self.withdraw(update, schema);
         let overruled = self.deletes.open.iter().any(|delete| !update.seen.contains(*delete));
-        if !overruled {
-            self.contribute(update, schema, open);
+        if !overruled && update.contributes() {
+            self.presence.add(update, open);
         }
+        self.contribute(update, schema, open, |kind| !overruled || kind.is_bounded());
         if open && update.ops.iter().any(|op| op.action == Action::Delete { wins: true }) {
             self.deletes.add(update, true);
         }
@@ -89,7 +92,7 @@ impl Fields {
                 // Whatever is here has not seen this delete, so it is either observed or concurrent.
                 Action::Delete { wins: true } => {
                     self.presence = Dots::default();
-                    self.fields.clear();
+                    self.fields.retain(|(_, field)| field.is_bounded());
                 }
                 Action::Delete { wins: false } => {
                     self.presence.forget(&update.seen);
@@ -110,12 +113,9 @@ impl Fields {
         }
     }
 
-    fn contribute(&mut self, update: &Update, schema: &dyn Schema, open: bool) {
-        if update.ops.is_empty() || update.ops.iter().any(|op| !op.action.is_delete()) {
-            self.presence.add(update, open);
-        }
+    fn contribute(&mut self, update: &Update, schema: &dyn Schema, open: bool, counts: impl Fn(&FieldKind) -> bool) {
         for op in update.ops.iter().filter(|op| !op.action.is_delete()) {
-            let Some(kind) = schema.kind(&op.field).filter(|kind| !kind.withdraws(&op.action)) else { continue };
+            let Some(kind) = schema.kind(&op.field).filter(|kind| !kind.withdraws(&op.action) && counts(kind)) else { continue };
             let at = self.find(&op.field).unwrap_or_else(|at| {
                 self.fields.insert(at, (op.field.clone(), Field::new(kind)));
                 at

@@ -73,6 +73,11 @@ impl FieldKind {
         }
     }
 
+    /// What no delete takes away, and no winning delete overrules.
+    pub fn is_bounded(&self) -> bool {
+        matches!(self, Self::Bounded { .. })
+    }
+
     pub fn may_be_in_map(&self) -> bool {
         !matches!(self, Self::Map(_) | Self::Bounded { .. })
     }

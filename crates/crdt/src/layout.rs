@@ -1,11 +1,11 @@
 //! How each part of a state is laid out. Numbers that are nearly always small carry their flags in the lowest bits.
 
 use crate::codec::{DecodeError, Reader, Writer};
-use crate::counter::{Bounded, Counter};
+use crate::counter::{Bounded, Cell, Counter};
 use crate::dots::Dots;
 use crate::field::State;
 use crate::register::{Held, Register};
-use crate::{Clock, Field, Fields, Name, RegionId, Value};
+use crate::{Clock, Field, Fields, Name, Value};
 use std::collections::BTreeMap;
 
 const REGISTER: u8 = 0;
@@ -166,7 +166,7 @@ impl Bounded {
     }
 
     fn read(r: &mut Reader<'_>) -> Result<Self, DecodeError> {
-        let cell = |r: &mut Reader<'_>| Ok((r.take::<(RegionId, RegionId)>()?, Counter::read(r)?));
+        let cell = |r: &mut Reader<'_>| Ok((r.take::<Cell>()?, Counter::read(r)?));
         Ok(Self { cells: (0..r.take_len()?).map(|_| cell(r)).collect::<Result<_, _>>()? })
     }
 }

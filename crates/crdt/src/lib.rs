@@ -23,6 +23,7 @@ mod value;
 pub use candidate::Candidate;
 pub use causality::{Clock, Dot, Incarnation, Order, RegionId, VersionVector};
 pub use codec::DecodeError;
+pub use counter::Side;
 pub use field::Field;
 pub use fields::Fields;
 pub use key::key_text;

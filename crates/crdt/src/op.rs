@@ -29,7 +29,8 @@ pub enum Action {
     Delete {
         wins: bool,
     },
-    /// Escrow: the origin gives `amount` rights of a bounded counter to another region.
+    /// Escrow: the origin gives rights of a bounded counter to another region: to take `amount` away, or, if it is negative, to add
+    /// as much. Readers see no difference: no value, presence or time changes.
     Give {
         amount: i64,
         to: RegionId,
@@ -39,6 +40,11 @@ pub enum Action {
 impl Action {
     pub fn is_delete(&self) -> bool {
         matches!(self, Self::Delete { .. })
+    }
+
+    /// It changes what a reader may see.
+    pub fn is_visible(&self) -> bool {
+        !matches!(self, Self::Give { .. })
     }
 }
 
@@ -56,6 +62,16 @@ impl Update {
     /// `self` happened before `other`: `other`'s aggregate had applied it.
     pub fn before(&self, other: &Self) -> bool {
         other.seen.contains(self.dot)
+    }
+
+    /// It contributes something, be it only the aggregate's presence: not if it only deletes or moves rights.
+    pub fn contributes(&self) -> bool {
+        self.ops.is_empty() || self.ops.iter().any(|op| !op.action.is_delete() && op.action.is_visible())
+    }
+
+    /// It only moves rights.
+    pub fn is_transfer(&self) -> bool {
+        !self.ops.is_empty() && !self.ops.iter().any(|op| op.action.is_visible())
     }
 
     pub fn concurrent(&self, other: &Self) -> bool {

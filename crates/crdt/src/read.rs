@@ -1,7 +1,8 @@
 //! Reading a field. Everything but [`Field::value`] and [`Field::map_get`] borrows.
 
+use crate::counter::Side;
 use crate::field::State;
-use crate::{Candidate, Field, FieldKind, RegionId, Value, key_text};
+use crate::{Candidate, Dot, Field, FieldKind, RegionId, Value, key_text};
 
 impl Field {
     /// The visible value: a register's winner, a counter's sum, a set as a sorted list, a map as an object. What doesn't fit
@@ -48,14 +49,13 @@ impl Field {
         }
     }
 
-    /// A bounded counter's rights matrix: giver, receiver, amount. Where both are the same region it is what that region added,
-    /// less what it spent.
-    pub fn rights(&self) -> impl Iterator<Item = (RegionId, RegionId, i64)> {
-        let cells = match &self.0 {
-            State::Bounded(bounded) => bounded.cells.as_slice(),
-            _ => &[],
-        };
-        cells.iter().map(|((from, to), counter)| (*from, *to, counter.value()))
+    /// What a region may still take from a bounded counter, or add to it, beside what it had at first. An open update of its own that
+    /// brings rights counts only if `lasting` says that it can't become void.
+    pub fn rights(&self, of: RegionId, side: Side, lasting: &dyn Fn(Dot) -> bool) -> i128 {
+        match &self.0 {
+            State::Bounded(bounded) => bounded.rights(of, side, lasting),
+            _ => 0,
+        }
     }
 
     /// A flag's value.

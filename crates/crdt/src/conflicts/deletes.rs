@@ -10,12 +10,12 @@ use std::cmp::Ordering;
 pub(super) fn rows(updates: &[&Update], rows: &mut Vec<Row>) -> Vec<bool> {
     let winning = select(updates, |update| deletes(update, true));
     let (overruled, live): (Vec<_>, Vec<_>) = updates.iter().copied().partition(|update| winning.is_beside(update));
-    for loser in overruled.into_iter().filter(|update| is_more_than_delete(update)) {
+    for loser in overruled.into_iter().filter(|update| update.contributes()) {
         let rivals = winning.concurrent(loser).filter_map(|run| run.last());
         let winner = rivals.max_by_key(|act| act.update.order).map(|act| act.update);
         rows.extend(winner.map(|winner| row(loser, winner, Rule::DeleteWins)));
     }
-    let reviving = select(&live, is_more_than_delete);
+    let reviving = select(&live, Update::contributes);
     for delete in live.iter().filter(|update| deletes(update, false)) {
         let revived = reviving.concurrent(delete).flatten();
         rows.extend(revived.map(|winner| row(delete, winner.update, Rule::Delete)));
@@ -40,10 +40,6 @@ fn select<'a>(updates: &[&'a Update], wanted: impl Fn(&Update) -> bool) -> Track
 
 pub(super) fn deletes(update: &Update, wins: bool) -> bool {
     update.ops.iter().any(|op| op.action == Action::Delete { wins })
-}
-
-fn is_more_than_delete(update: &Update) -> bool {
-    update.ops.is_empty() || update.ops.iter().any(|op| !op.action.is_delete())
 }
 
 fn row(loser: &Update, winner: &Update, rule: Rule) -> Row {

@@ -3,7 +3,7 @@
 use crate::history::{op, schema, set};
 use sterna_crdt::conflicts::{Rule, rows};
 use sterna_crdt::{
-    Action, ApplyError, Clock, Dot, FieldKind, Fields, Incarnation, Name, Op, Order, RegionId, Update, Value, VersionVector,
+    Action, ApplyError, Clock, Dot, FieldKind, Fields, Incarnation, Name, Op, Order, RegionId, Side, Update, Value, VersionVector,
 };
 
 fn update(region: u16, n: u64, clock: u64, seen: &[&Update], ops: Vec<Op>) -> Update {
@@ -139,9 +139,40 @@ fn rights_are_kept_by_giver_and_receiver() {
     let spend = update(1, 1, 3, &[&add, &give], vec![op("bounded", None, Action::Add(-3))]);
     let fields = merged(&[&add, &give, &spend]);
     assert_eq!(value(&fields, "bounded"), Value::Int(7));
-    let rights: Vec<_> = fields.field("bounded").unwrap().rights().collect();
-    let (zero, one) = (RegionId(0), RegionId(1));
-    assert_eq!(rights, [(zero, zero, 10), (zero, one, 4), (one, one, -3)]);
+    let rights = |of, side| fields.field("bounded").unwrap().rights(RegionId(of), side, &|_| true);
+    assert_eq!([0, 1, 2].map(|of| rights(of, Side::Down)), [6, 1, 0]);
+    assert_eq!([0, 1, 2].map(|of| rights(of, Side::Up)), [-10, 3, 0]);
+}
+
+#[test]
+fn what_may_become_void_brings_no_rights_and_takes_them_at_once() {
+    let add = update(0, 1, 1, &[], vec![op("bounded", None, Action::Add(10))]);
+    let spend = update(0, 2, 2, &[&add], vec![op("bounded", None, Action::Add(-3))]);
+    let give = update(0, 3, 3, &[&add, &spend], vec![op("bounded", None, Action::Give { amount: -2, to: RegionId(1) })]);
+    let mut fields = merged(&[&add, &spend, &give]);
+    let rights = |fields: &Fields, of, side| fields.field("bounded").unwrap().rights(RegionId(of), side, &|_| false);
+    assert_eq!((rights(&fields, 0, Side::Down), rights(&fields, 0, Side::Up)), (-3, -12));
+    assert_eq!((rights(&fields, 1, Side::Down), rights(&fields, 1, Side::Up)), (0, 2));
+    fields.close(&add, &schema());
+    assert_eq!((rights(&fields, 0, Side::Down), rights(&fields, 0, Side::Up)), (7, -12));
+    fields.close(&spend, &schema());
+    assert_eq!((rights(&fields, 0, Side::Down), rights(&fields, 0, Side::Up)), (7, -9));
+    assert_eq!(Fields::decode(&fields.encode()).unwrap(), fields);
+}
+
+#[test]
+fn a_delete_leaves_a_bounded_counter_and_a_transfer_revives_nothing() {
+    let add = update(0, 1, 1, &[], vec![op("bounded", None, Action::Add(10)), op("count", None, Action::Add(1))]);
+    for wins in [false, true] {
+        let delete = update(0, 2, 2, &[&add], vec![op("", None, Action::Delete { wins })]);
+        let spend = update(1, 1, 2, &[&add], vec![op("bounded", None, Action::Add(-3))]);
+        let give = update(0, 3, 9, &[&add, &delete], vec![op("bounded", None, Action::Give { amount: 4, to: RegionId(1) })]);
+        for order in [[&add, &delete, &spend, &give], [&add, &spend, &delete, &give], [&add, &delete, &give, &spend]] {
+            let fields = merged(&order);
+            assert_eq!((value(&fields, "bounded"), value(&fields, "count")), (Value::Int(7), Value::Int(0)));
+            assert_eq!((fields.present(), fields.updated()), (!wins, Some(Clock(2))));
+        }
+    }
 }
 
 #[test]

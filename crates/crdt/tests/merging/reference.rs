@@ -25,7 +25,11 @@ fn wins(u: &Update) -> bool {
 }
 
 fn more_than_delete(u: &Update) -> bool {
-    u.ops.is_empty() || u.ops.iter().any(|op| !matches!(op.action, Action::Delete { .. }))
+    u.ops.is_empty() || u.ops.iter().any(|op| !matches!(op.action, Action::Delete { .. } | Action::Give { .. }))
+}
+
+fn only_gives(u: &Update) -> bool {
+    !u.ops.is_empty() && u.ops.iter().all(|op| matches!(op.action, Action::Give { .. }))
 }
 
 fn overruled(u: &Update, all: &[&Update]) -> bool {
@@ -35,9 +39,11 @@ fn overruled(u: &Update, all: &[&Update]) -> bool {
 /// Those contributions of live updates that no later update took away.
 fn surviving<'a>(all: &[&'a Update], at: &str, key: Option<&Value>, kind: &FieldKind) -> Vec<(&'a Update, &'a Op)> {
     let mut out = Vec::new();
-    for u in all.iter().filter(|u| !overruled(u, all)) {
+    // Nothing is ever taken from a bounded counter: rights of it may be in use.
+    let bounded = matches!(kind, FieldKind::Bounded { .. });
+    for u in all.iter().filter(|u| bounded || !overruled(u, all)) {
         for op in u.ops.iter().filter(|op| *op.field == *at && op.key.as_ref() == key && adds(kind, op)) {
-            if !all.iter().any(|r| u.before(r) && takes(r, op, kind)) {
+            if bounded || !all.iter().any(|r| u.before(r) && takes(r, op, kind)) {
                 out.push((*u, op));
             }
         }
@@ -143,8 +149,8 @@ pub fn fold(all: &[&Update], schema: &[(&'static str, FieldKind)]) -> Visible {
     let undeleted = |u: &Update| !overruled(u, all) && !all.iter().any(|d| deletes(d) && u.before(d));
     let mut out = Visible {
         present: all.iter().any(|u| more_than_delete(u) && undeleted(u)),
-        created: all.iter().map(|u| u.order.clock).min(),
-        updated: all.iter().map(|u| u.order.clock).max(),
+        created: all.iter().filter(|u| !only_gives(u)).map(|u| u.order.clock).min(),
+        updated: all.iter().filter(|u| !only_gives(u)).map(|u| u.order.clock).max(),
         ..Visible::default()
     };
     for (name, kind) in schema {
