@@ -4,11 +4,13 @@
 //! is tokio's (a simulation pauses it); wall time is only stored, never used to measure.
 
 mod backoff;
+mod hashing;
 pub mod mutation;
 mod real;
 mod scope;
 
 pub use backoff::Backoff;
+pub use hashing::{HashMap, HashSet, HashState, seed_hashing};
 pub use real::Real;
 pub use scope::Scope;
 pub use tokio::time::Instant;

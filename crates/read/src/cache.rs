@@ -1,8 +1,8 @@
 //! A bounded cache of what was used recently.
 
-use foldhash::HashMap;
 use std::borrow::Borrow;
 use std::hash::Hash;
+use sterna_env::HashMap;
 
 /// Keeps what was used since it was last half full, and what was used in the half before that: as good as a list in order of
 /// use, without one.

@@ -3,9 +3,9 @@
 use crate::keys::document::Record;
 use crate::keys::{Unreadable, decode, encode, layout};
 use bytes::Bytes;
-use foldhash::HashMap;
 use std::ops::Range;
 use sterna_crdt::{Name, Value};
+use sterna_env::HashMap;
 use sterna_model::{AggregateType, Model};
 use sterna_store::{Pair, Transaction, prefix_range};
 

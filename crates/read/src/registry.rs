@@ -4,9 +4,9 @@ use crate::keys::meta::{GenerationRecord, ViewRecord, ViewsRecord};
 use crate::keys::model::Hash;
 use crate::view::Generation;
 use bytes::Bytes;
-use foldhash::HashMap;
 use std::sync::Arc;
 use sterna_crdt::Name;
+use sterna_env::HashMap;
 use sterna_model::{Model, View};
 
 /// The record in the store, and the models that its generations are defined by.

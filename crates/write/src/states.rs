@@ -3,10 +3,10 @@
 use crate::Aggregate;
 use crate::aggregate::load;
 use crate::limits::CACHE_AGGREGATES_MAX;
-use foldhash::HashMap;
 use parking_lot::Mutex;
 use std::collections::VecDeque;
 use std::sync::Arc;
+use sterna_env::HashMap;
 use sterna_log::{AggregateId, ShardId, shard_of};
 use sterna_store::{ReadError, Store};
 

@@ -79,6 +79,7 @@ impl Follower {
                 Err(error) => {
                     tracing::warn!(%error, "the change feed can't be read");
                     tokio::select! {
+                        biased;
                         () = self.shared.scope.stopping() => return None,
                         () = backoff.pause(&self.shared.region.env) => {}
                     }

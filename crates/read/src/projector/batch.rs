@@ -2,9 +2,9 @@
 
 use crate::keys::document;
 use bytes::Bytes;
-use foldhash::HashMap;
 use std::sync::Arc;
 use sterna_crdt::VersionVector;
+use sterna_env::HashMap;
 use sterna_log::{AggregateId, Entry, Event, LogId, Position, ShardId};
 
 /// Entries in the order of their logs.

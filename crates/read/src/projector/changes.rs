@@ -4,8 +4,8 @@ use crate::keys::document::Record;
 use crate::keys::{failed, row};
 use crate::registry::Tracked;
 use crate::view::{Deltas, Generation, change_rows};
-use foldhash::HashMap;
 use sterna_crdt::{Name, Order};
+use sterna_env::HashMap;
 use sterna_model::{Contribution, EventView, Row, Rows};
 use sterna_store::Transaction;
 

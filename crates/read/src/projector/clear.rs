@@ -6,8 +6,8 @@ use crate::keys::meta::{STORE, VIEWS};
 use crate::keys::{GENERATION_LETTERS, encode, failed, feed, generation_prefix, progress};
 use crate::limits::{CLEAR_AFTER, CLEAR_KEYS_MAX, FEED_TRIM_EVERY};
 use bytes::Bytes;
-use foldhash::HashMap;
 use std::ops::Range;
+use sterna_env::HashMap;
 use sterna_env::Instant;
 use sterna_store::{Page, Snapshot, Store, Transaction, all_keys, key_range, prefix_range};
 

@@ -6,8 +6,8 @@ use super::working::Working;
 use crate::Accepted;
 use crate::keys::progress::ShardProgress;
 use bytes::Bytes;
-use foldhash::HashMap;
 use std::sync::Arc;
+use sterna_env::HashMap;
 use sterna_log::{AggregateId, Applied, Entry, LogId, Position};
 use sterna_store::{Transaction, Version};
 

@@ -11,9 +11,9 @@ use crate::keys::{log, meta, progress, state};
 use crate::limits::{BATCH_ATTEMPTS_MAX, BATCH_BYTES_MAX, BATCH_COMMANDS_MAX};
 use crate::{Gate, LogEntry, Refused};
 use bytes::Bytes;
-use foldhash::HashSet;
 use std::sync::Arc;
 use sterna_crdt::{Clock, Name};
+use sterna_env::HashSet;
 use sterna_log::{AggregateId, LogId};
 use sterna_store::{ReadError, Snapshot};
 

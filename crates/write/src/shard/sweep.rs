@@ -3,10 +3,10 @@
 use super::working::settled;
 use super::{Batch, Shard};
 use crate::limits::{SWEEP_AGGREGATES_MAX, SWEEP_BATCH_MAX, SWEEP_PAUSE_FIRST, SWEEP_PAUSE_MAX};
-use foldhash::HashSet;
 use std::collections::VecDeque;
 use std::time::Duration;
 use sterna_crdt::Incarnation;
+use sterna_env::HashSet;
 use sterna_env::Instant;
 use sterna_log::AggregateId;
 

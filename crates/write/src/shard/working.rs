@@ -5,11 +5,11 @@ use crate::keys::idem::{self, IdemRecord};
 use crate::keys::ledger::LedgerRecord;
 use crate::keys::state;
 use crate::{Metrics, Region};
-use foldhash::HashMap;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use sterna_crdt::conflicts::Row;
 use sterna_crdt::{Dot, Incarnation, Name, Schema};
+use sterna_env::HashMap;
 use sterna_log::{AggregateId, LogId, Position, ShardId};
 use sterna_store::Transaction;
 

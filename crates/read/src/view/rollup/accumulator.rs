@@ -3,8 +3,8 @@
 use super::deltas::Change;
 use crate::keys::group::{Accumulator, Record};
 use crate::limits::{EXTREMES_INLINE_BYTES_MAX, EXTREMES_INLINE_MAX};
-use foldhash::HashMap;
 use sterna_crdt::Value;
+use sterna_env::HashMap;
 use sterna_model::{Agg, AggOp};
 
 impl Record {

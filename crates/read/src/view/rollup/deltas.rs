@@ -3,9 +3,9 @@
 use crate::keys::{group, order};
 use crate::view::Generation;
 use bytes::Bytes;
-use foldhash::{HashMap, HashMapExt};
 use std::sync::Arc;
 use sterna_crdt::Value;
+use sterna_env::HashMap;
 use sterna_model::{Agg, AggOp, Contribution};
 
 /// By the group's key.
@@ -66,7 +66,7 @@ impl Change {
             AggOp::Sum => Self::Sum(0),
             AggOp::Avg => Self::Avg { sum: 0, count: 0 },
             AggOp::Count => Self::Count(0),
-            AggOp::Min | AggOp::Max => Self::Extreme(HashMap::new()),
+            AggOp::Min | AggOp::Max => Self::Extreme(HashMap::default()),
         }
     }
 

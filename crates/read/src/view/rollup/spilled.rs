@@ -2,8 +2,8 @@
 
 use crate::keys::{Unreadable, decode, encode, extreme};
 use bytes::Bytes;
-use foldhash::HashMap;
 use sterna_crdt::Value;
+use sterna_env::HashMap;
 use sterna_model::AggOp;
 use sterna_store::{Page, ReadError, Snapshot, Transaction, key_range, prefix_range};
 
