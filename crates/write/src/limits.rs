@@ -27,7 +27,7 @@ pub const KEY_BYTES_MAX: usize = 255;
 /// A command's arguments, in bytes of JSON.
 pub const ARGS_BYTES_MAX: usize = 64_000;
 /// Decoded aggregates kept by one shard.
-pub const CACHE_AGGREGATES_MAX: usize = 512;
+pub const CACHE_AGGREGATES_MAX: usize = 1_024;
 /// Recent entries of one log kept in memory.
 pub const LOG_CACHE_BYTES_MAX: usize = 64_000;
 /// Reactions may cause reactions this many times.
@@ -42,12 +42,16 @@ pub const RECOVER_PAUSE: Duration = Duration::from_millis(200);
 pub const MERGE_PAUSE: Duration = Duration::from_millis(500);
 /// Entries read at once to be merged, in bytes.
 pub const MERGE_READ_BYTES: usize = 256_000;
-/// Aggregates with a tail that one shard remembers to close in quiet times.
-pub const SWEEP_AGGREGATES_MAX: usize = 10_000;
+/// Aggregates with a tail that one shard remembers to close; more are searched for in quiet times.
+pub const SWEEP_AGGREGATES_MAX: usize = 1_024;
 /// Of these, how many are looked at in one batch.
 pub const SWEEP_BATCH_MAX: usize = 256;
-/// How long a shard is quiet before it closes tails; doubled while nothing can be closed.
+/// Between looks at tails with conflicts; doubled while nothing can be closed.
 pub const SWEEP_PAUSE_FIRST: Duration = Duration::from_millis(500);
+/// Between pages of a search.
+pub const SWEEP_PAUSE_SEARCH: Duration = Duration::from_millis(10);
+/// A shard that did nothing for so long closes other tails too. While it works, that would be one more write for each aggregate.
+pub const SWEEP_QUIET: Duration = Duration::from_secs(3);
 pub const SWEEP_PAUSE_MAX: Duration = Duration::from_secs(30);
 /// Between looks for expired idempotency records.
 pub const EXPIRE_EVERY: Duration = Duration::from_secs(60);

@@ -19,8 +19,14 @@ pub struct States {
 
 #[derive(Default)]
 struct Cache {
-    held: HashMap<AggregateId, Arc<Aggregate>>,
+    held: HashMap<AggregateId, Held>,
     order: VecDeque<AggregateId>,
+}
+
+struct Held {
+    aggregate: Arc<Aggregate>,
+    /// It was asked for since it was last passed over.
+    used: bool,
 }
 
 impl States {
@@ -43,20 +49,14 @@ impl States {
     }
 
     pub(crate) fn cached(&self, shard: ShardId, id: &AggregateId) -> Option<Arc<Aggregate>> {
-        self.shards[usize::from(shard.0)].lock().held.get(id).cloned()
+        let mut cache = self.shards[usize::from(shard.0)].lock();
+        let held = cache.held.get_mut(id)?;
+        held.used = true;
+        Some(Arc::clone(&held.aggregate))
     }
 
-    /// First in, first out: what is written again soon is cheap to read again.
     pub(crate) fn put(&self, shard: ShardId, id: AggregateId, aggregate: Arc<Aggregate>) {
-        let mut cache = self.shards[usize::from(shard.0)].lock();
-        if cache.held.insert(id.clone(), aggregate).is_none() {
-            cache.order.push_back(id);
-        }
-        if cache.order.len() > CACHE_AGGREGATES_MAX
-            && let Some(oldest) = cache.order.pop_front()
-        {
-            cache.held.remove(&oldest);
-        }
+        self.shards[usize::from(shard.0)].lock().put(id, aggregate);
     }
 
     pub(crate) fn forget(&self, shard: ShardId) {
@@ -65,5 +65,27 @@ impl States {
 
     fn shard(&self, id: &AggregateId) -> ShardId {
         shard_of(&id.kind, &id.id, self.shards.len() as u16)
+    }
+}
+
+impl Cache {
+    /// What makes room is the oldest that was not used since it came, or since it was passed over (second chance: Tanenbaum,
+    /// "Modern Operating Systems", page replacement).
+    fn put(&mut self, id: AggregateId, aggregate: Arc<Aggregate>) {
+        if let Some(held) = self.held.get_mut(&id) {
+            held.aggregate = aggregate;
+            return;
+        }
+        self.order.push_back(id.clone());
+        self.held.insert(id, Held { aggregate, used: false });
+        while self.held.len() > CACHE_AGGREGATES_MAX
+            && let Some(oldest) = self.order.pop_front()
+        {
+            let again = self.held.get_mut(&oldest).is_some_and(|held| std::mem::take(&mut held.used));
+            match again {
+                true => self.order.push_back(oldest),
+                false => _ = self.held.remove(&oldest),
+            }
+        }
     }
 }

@@ -56,7 +56,7 @@ impl Shard {
         // States before the board: whoever hears of an entry finds a state that has it.
         for (id, working) in batch.touched.drain() {
             if working.aggregate.open() > 0 {
-                self.sweep.add(&id);
+                self.sweep.add(&id, working.aggregate.contested);
             }
             if !working.aggregate.seen.is_empty() {
                 self.states.put(self.id, id, working.aggregate);

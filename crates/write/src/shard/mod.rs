@@ -67,6 +67,7 @@ impl Shard {
         (commands, merges): (mpsc::Receiver<Job>, mpsc::Receiver<MergeInput>),
         standing: Standing,
     ) -> Self {
+        let sweep = Sweep::new(!region.alone());
         Self {
             region,
             id,
@@ -87,7 +88,7 @@ impl Shard {
             under_way: FuturesOrdered::new(),
             merge_under_way: false,
             failed: false,
-            sweep: Sweep::new(),
+            sweep,
         }
     }
 
@@ -122,6 +123,9 @@ impl Shard {
     }
 
     fn start(&mut self, mut batch: Batch) {
+        if batch.merges() || !batch.answers.is_empty() {
+            self.sweep.busy(self.region.env.now());
+        }
         self.busy.extend(batch.touched.keys().cloned());
         self.merge_under_way |= batch.merges();
         let commit = self.region.store.commit(batch.take_transaction());

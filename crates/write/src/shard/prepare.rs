@@ -21,7 +21,7 @@ type Entries = Vec<(LogId, LogEntry)>;
 
 impl Shard {
     pub(super) async fn prepare(&mut self) -> Prepared {
-        if !self.may_merge() && self.queue.is_empty() && !self.sweep.due {
+        if !self.may_merge() && self.queue.is_empty() && !self.sweep.is_due() {
             return Prepared::Nothing;
         }
         self.try_prepare().await.unwrap_or_else(|error| {
@@ -33,6 +33,7 @@ impl Shard {
 
     async fn try_prepare(&mut self) -> Result<Prepared, ReadError> {
         let snapshot = self.region.store.snapshot().await?;
+        let swept = self.sweepable(&*snapshot).await?;
         let mut batch = Batch::new(snapshot.version(), self.region.life().epoch);
         let mut entries = Vec::new();
         if self.may_merge() {
@@ -46,7 +47,6 @@ impl Shard {
             };
         }
         let jobs = self.choose();
-        let swept = self.sweepable();
         if entries.is_empty() && jobs.is_empty() && batch.copied.is_empty() && swept.is_empty() {
             return Ok(Prepared::Nothing);
         }
