@@ -60,7 +60,7 @@ impl Default for Limits {
             body_discard_wait: Duration::from_secs(5),
             line_bytes_max: 1 << 20,
             bulk_in_flight_max: 4_096,
-            bulk_views_behind_max: 16_000,
+            bulk_views_behind_max: 8_000,
             bulk_views_wait: Duration::from_secs(10),
             bulk_unread_chunks_max: 512,
             bulk_chunk_bytes: 16 << 10,

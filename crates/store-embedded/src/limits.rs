@@ -31,3 +31,9 @@ pub const SPACE_TRUSTED: Duration = Duration::from_millis(100);
 
 /// Bytes of fjall's journals, which a start replays.
 pub const JOURNAL_BYTES_MAX: u64 = 256 << 20;
+
+/// Tables of the newest level before they are merged into the next one: fewer merges of that whole level for more looks of a read.
+pub const L0_TABLES_MAX: u8 = 8;
+
+/// Bytes of a table.
+pub const TABLE_BYTES: u64 = 32 << 20;

@@ -5,6 +5,7 @@ use std::{
 };
 
 use bytes::Bytes;
+use fjall::compaction::Leveled;
 use fjall::{Database, Keyspace, KeyspaceCreateOptions};
 use parking_lot::{Mutex, RwLock};
 use sterna_store::{Boxed, CommitError, Committed, Limits, ReadError, Snapshot, Store, Transaction, Version, Watches};
@@ -15,7 +16,7 @@ use crate::{
     folder::Folder,
     identity::Identity,
     journal,
-    limits::JOURNAL_BYTES_MAX,
+    limits::{JOURNAL_BYTES_MAX, L0_TABLES_MAX, TABLE_BYTES},
     metrics::Metrics,
     queue::Queue,
     snapshot::{EmbeddedSnapshot, Visible},
@@ -165,7 +166,8 @@ fn open_database(path: &Path, options: &Options) -> fjall::Result<(Database, Key
         .max_journaling_size(JOURNAL_BYTES_MAX)
         .worker_threads(options.worker_threads)
         .open()?;
-    let create = || KeyspaceCreateOptions::default().max_memtable_size(options.memtable_bytes);
+    let compaction = Arc::new(Leveled::default().with_l0_threshold(L0_TABLES_MAX).with_table_target_size(TABLE_BYTES));
+    let create = || KeyspaceCreateOptions::default().max_memtable_size(options.memtable_bytes).compaction_strategy(compaction.clone());
     let keyspace = database.keyspace("store", create)?;
     Ok((database, keyspace))
 }

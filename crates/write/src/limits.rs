@@ -29,7 +29,7 @@ pub const ARGS_BYTES_MAX: usize = 64_000;
 /// Decoded aggregates kept by one shard.
 pub const CACHE_AGGREGATES_MAX: usize = 1_024;
 /// Recent entries of one log kept in memory.
-pub const LOG_CACHE_BYTES_MAX: usize = 64_000;
+pub const LOG_CACHE_BYTES_MAX: usize = 128_000;
 /// Reactions may cause reactions this many times.
 pub const REACTION_DEPTH_MAX: u32 = 8;
 /// How far the region's clock may be lifted over its wall by others' events.
