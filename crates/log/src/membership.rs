@@ -45,6 +45,12 @@ impl Membership {
         (0..self.members.len()).map(|at| RegionId(at as u16)).filter(|r| !self.members[usize::from(r.0)].left)
     }
 
+    /// How many regions the first record had: they share out what a bounded counter's bounds leave at first. The first places are
+    /// theirs for ever.
+    pub fn founders(&self) -> u16 {
+        self.members.len() as u16
+    }
+
     /// First 8 bytes of the BLAKE3 hash of the encoding: regions that disagree refuse each other.
     pub fn hash(&self) -> u64 {
         let hash = blake3::hash(&self.encode());

@@ -17,6 +17,7 @@ pub struct AggregateType {
     pub home: Option<Home>,
     /// A delete also takes away what is concurrent with it.
     pub delete_wins: bool,
+    pub(crate) has_bounds: bool,
     pub was: Option<Name>,
     pub deprecated: bool,
 }
@@ -61,6 +62,11 @@ impl AggregateType {
     /// In order of declaration.
     pub fn fields(&self) -> &[FieldDef] {
         &self.fields
+    }
+
+    /// It has a bounded counter.
+    pub fn has_bounds(&self) -> bool {
+        self.has_bounds
     }
 
     pub fn field_index(&self, name: &str) -> Option<usize> {

@@ -5,6 +5,8 @@
 //! `gate` opens the region when it may take commands, and the `reactor` sends what its events cause.
 
 mod claims;
+mod desk;
+mod escrow;
 mod gate;
 pub mod limits;
 mod metrics;
@@ -18,6 +20,7 @@ mod source;
 mod status;
 mod unheard;
 
+pub use escrow::RightsLeft;
 pub use metrics::Metrics;
 pub use peers::{Peer, Peers};
 pub use replication::{Options, Replication};

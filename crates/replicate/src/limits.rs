@@ -42,6 +42,34 @@ pub const CLAIMS_MAX: usize = 16;
 pub const ADMIT_PAUSE_FIRST: Duration = Duration::from_millis(100);
 pub const ADMIT_PAUSE_MAX: Duration = Duration::from_secs(2);
 
+/// Rights of a counter are not spread while the regions have fewer than this each: then those that lack some ask.
+pub const ESCROW_MOVED_MIN: i64 = 4;
+/// Between looks at counters that were written.
+pub const ESCROW_PAUSE: Duration = Duration::from_millis(10);
+/// Counters looked at together.
+pub const ESCROW_LOADED_MAX: usize = 256;
+/// Counters that this region fetches rights for, ahead of need, at once.
+pub const ESCROW_PULLS_MAX: usize = 16;
+/// When a counter is looked at again that was brought something that is not settled: first, and at most this much later; and how many
+/// are remembered.
+pub const ESCROW_LATER_FIRST: Duration = Duration::from_millis(50);
+pub const ESCROW_LATER_MAX: Duration = Duration::from_secs(5);
+pub const ESCROW_LATER_MAX_COUNT: usize = 10_000;
+/// One request for rights.
+pub const ESCROW_ASK_WAIT: Duration = Duration::from_millis(800);
+/// A region that gave nothing is not asked again sooner.
+pub const ESCROW_EMPTY_PAUSE: Duration = Duration::from_millis(100);
+/// What was gathered for a command that waited is not shared out again for so long.
+pub const ESCROW_GATHERED: Duration = Duration::from_secs(2);
+/// How often a command looks whether rights have settled that it waits for.
+pub const ESCROW_SETTLE_POLL: Duration = Duration::from_millis(50);
+/// Counters of which it is remembered who had nothing.
+pub const ESCROW_COUNTERS_MAX: usize = 10_000;
+/// How often the rights left are counted, aggregates read at once, and the pause between two reads.
+pub const SURVEY_EVERY: Duration = Duration::from_secs(5);
+pub const SURVEY_PAGE: usize = 128;
+pub const SURVEY_PAUSE: Duration = Duration::from_millis(50);
+
 /// Reactions of one shard's log under way at once.
 pub const REACTIONS_IN_FLIGHT_MAX: usize = 128;
 /// Bytes of the log read at once for reactions.

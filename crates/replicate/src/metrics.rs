@@ -24,6 +24,11 @@ pub struct Metrics {
     /// By outcome: delivered, replayed, compensated, refused, too-deep.
     pub reactions: IntCounterVec,
     pub reactions_pending: IntGauge,
+    /// By type, field, bound and region, as of the last look.
+    pub rights_left: IntGaugeVec,
+    /// Requests for rights, by what came: given, nothing, failed.
+    pub rights_asked: IntCounterVec,
+    pub rights_spread: IntCounter,
 }
 
 impl Metrics {
@@ -71,6 +76,13 @@ impl Metrics {
             lives_begun: counter("sterna_replicate_lives_begun_total", "Incarnations begun because the store may be an old copy."),
             reactions: counters("sterna_replicate_reactions_total", "Reactions, by outcome.", "outcome"),
             reactions_pending: IntGauge::new("sterna_replicate_reactions_pending", "Reactions under way.").expect("the name is valid"),
+            rights_left: IntGaugeVec::new(
+                Opts::new("sterna_replicate_rights_left", "Rights of bounded counters that each region has left, as this region knows."),
+                &["type", "field", "bound", "region"],
+            )
+            .expect("the name is valid"),
+            rights_asked: counters("sterna_replicate_rights_asked_total", "Requests to other regions for rights, by what came.", "answer"),
+            rights_spread: counter("sterna_replicate_rights_spread_total", "Times that rights were given to others before they asked."),
         };
         if let Some(registry) = registry {
             metrics.register(registry);
@@ -79,7 +91,7 @@ impl Metrics {
     }
 
     fn register(&self, registry: &Registry) {
-        let all: [Box<dyn Collector>; 17] = [
+        let all: [Box<dyn Collector>; 20] = [
             Box::new(self.frames_published.clone()),
             Box::new(self.entries_published.clone()),
             Box::new(self.publish_failures.clone()),
@@ -97,6 +109,9 @@ impl Metrics {
             Box::new(self.lives_begun.clone()),
             Box::new(self.reactions.clone()),
             Box::new(self.reactions_pending.clone()),
+            Box::new(self.rights_left.clone()),
+            Box::new(self.rights_asked.clone()),
+            Box::new(self.rights_spread.clone()),
         ];
         for collector in all {
             registry.register(collector).expect("each metric is registered once");

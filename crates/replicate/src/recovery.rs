@@ -101,6 +101,7 @@ impl Recovery {
             }
         }
         unheard.add(self.region(), &silent, &ends).await?;
+        self.note(&unheard);
         Ok(unheard)
     }
 
@@ -119,6 +120,7 @@ impl Recovery {
                     backoff.reset();
                 }
             }
+            self.note(unheard);
         }
     }
 
@@ -235,6 +237,11 @@ impl Recovery {
             tracing::error!(shard = log.shard.0, first = %lost[0], entries = lost.len(), "lies behind a later life, and can't be copied back");
         }
         Ok(())
+    }
+
+    /// What this region spent may be among what they hold.
+    fn note(&self, unheard: &Unheard) {
+        self.region().set_unheard(unheard.peers().into_iter().map(|(peer, _)| peer).collect());
     }
 
     async fn new_life(&self, reason: &str) -> Result<(), CommitError> {

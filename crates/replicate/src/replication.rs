@@ -1,5 +1,7 @@
 //! Everything of this crate, put together for one region.
 
+use crate::desk::Desk;
+use crate::escrow::{Broker, RightsLeft, Spread, Survey, Teller};
 use crate::gate::Gatekeeper;
 use crate::limits::GAUGES_EVERY;
 use crate::metrics::Metrics;
@@ -10,6 +12,7 @@ use crate::relay::Relay;
 use crate::resolver::Resolver;
 use crate::source::{self, Source};
 use crate::status::{self, Status};
+use parking_lot::Mutex;
 use std::sync::Arc;
 use sterna_env::{Instant, Scope};
 use sterna_stream::{Repair, Stream};
@@ -22,6 +25,7 @@ pub struct Replication {
     peers: Arc<Peers>,
     metrics: Metrics,
     started: Instant,
+    rights: Arc<Mutex<Vec<RightsLeft>>>,
 }
 
 pub struct Options<'a> {
@@ -44,6 +48,13 @@ impl Replication {
         let gate = Arc::new(Gatekeeper::new(Arc::clone(&region), Arc::clone(&peers)));
         let rewinds = Arc::new(Rewinds::default());
 
+        let broker = Arc::new(Broker::new(Arc::clone(&region), Arc::clone(&repair), Arc::clone(&peers), metrics.clone()));
+        writer.set_broker(broker.clone());
+        source.set_desk(Desk { rights: Teller { writer: Arc::downgrade(&writer) } });
+        let rights = Arc::new(Mutex::default());
+        let survey = Survey { writer: Arc::clone(&writer), metrics: metrics.clone(), found: Arc::clone(&rights) };
+        let spread = Spread { writer: Arc::clone(&writer), broker, metrics: metrics.clone() };
+
         let relay =
             Relay { writer: Arc::clone(&writer), stream: Arc::clone(&stream), source: Arc::clone(&source), metrics: metrics.clone() };
         let resolver = Resolver {
@@ -64,7 +75,7 @@ impl Replication {
         };
         let reactor = Reactor { writer, gate: Arc::clone(&gate), rewinds, metrics: metrics.clone() };
         let started = region.env.now();
-        let replication = Arc::new(Self { region: Arc::clone(&region), source, peers, metrics, started });
+        let replication = Arc::new(Self { region: Arc::clone(&region), source, peers, metrics, started, rights });
 
         scope.spawn_until_stop(async move { gate.run().await });
         scope.spawn_until_stop(recovery.run());
@@ -72,6 +83,8 @@ impl Replication {
         if !region.alone() {
             scope.spawn_until_stop(Arc::new(relay).run());
             Arc::new(resolver).start(scope);
+            scope.spawn_until_stop(spread.run());
+            scope.spawn_until_stop(survey.run());
             scope.spawn_until_stop(Arc::clone(&replication).keep_gauges());
         }
         replication
@@ -83,6 +96,11 @@ impl Replication {
             origins: self.peers.regions().map(origin).collect(),
             reactions_pending: self.metrics.reactions_pending.get().max(0) as u64,
         }
+    }
+
+    /// What each region has left of bounded counters, by field, as of a few seconds ago.
+    pub fn rights_left(&self) -> Vec<RightsLeft> {
+        self.rights.lock().clone()
     }
 
     pub fn peers(&self) -> &Arc<Peers> {

@@ -4,12 +4,14 @@
 //! snapshot was taken: whatever this region committed behind the seal had seen that progress.
 
 use crate::claims::Claims;
+use crate::desk::Desk;
 use crate::limits::FRAME_BYTES;
+use bytes::Bytes;
 use parking_lot::Mutex;
 use std::collections::BTreeMap;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use sterna_crdt::Incarnation;
+use std::sync::{Arc, OnceLock};
+use sterna_crdt::{Incarnation, RegionId};
 use sterna_env::Boxed;
 use sterna_log::{Applied, Frame, FrameEntry, LogId, ModelHeld, Position, ShardId};
 use sterna_model::Model;
@@ -27,6 +29,8 @@ pub struct Source {
     /// Set once it is known that no peer holds more of the current epoch than this store.
     seals: AtomicBool,
     claims: Claims,
+    /// Answers what peers ask beside logs, once the region replicates.
+    desk: OnceLock<Desk>,
 }
 
 /// Whether a frame of this region's own log is to say how complete the log is.
@@ -54,7 +58,12 @@ impl Source {
             heartbeats: Mutex::default(),
             seals: AtomicBool::new(false),
             claims: Claims::default(),
+            desk: OnceLock::new(),
         })
+    }
+
+    pub(crate) fn set_desk(&self, desk: Desk) {
+        _ = self.desk.set(desk);
     }
 
     pub(crate) fn claims(&self) -> &Claims {
@@ -151,6 +160,15 @@ impl LogSource for Source {
                 self.copy(log, after, bytes_max).await
             };
             read.map_err(|error| FollowError::Unreachable(format!("region {} can't read its store: {error}", self.region.name)))
+        })
+    }
+
+    fn answer(&self, from: RegionId, request: Bytes) -> Boxed<'_, Result<Bytes, FollowError>> {
+        Box::pin(async move {
+            match self.desk.get() {
+                Some(desk) => desk.answer(from, request).await,
+                None => Err(FollowError::Unreachable(format!("region {} is starting", self.region.name))),
+            }
         })
     }
 }

@@ -11,6 +11,13 @@ pub(crate) enum Ask {
     Fetch { log: LogId, after: Position },
 }
 
+pub(crate) const CALL_ROUTE: &str = "/internal/v1/call/{body}";
+
+/// The path of a call: it names the body's hash, so that what proves the path proves the body too.
+pub(crate) fn call_path(body: &[u8]) -> String {
+    format!("/internal/v1/call/{}", blake3::hash(body).to_hex())
+}
+
 pub(crate) const FOLLOW_ROUTE: &str = "/internal/v1/follow/{shard}";
 pub(crate) const FETCH_ROUTE: &str = "/internal/v1/logs/{origin}/{shard}";
 

@@ -1,12 +1,12 @@
 //! One HTTP/2 connection to each peer, shared by all follows and repairs.
 
-use crate::ask::Ask;
+use crate::ask::{Ask, call_path};
 use crate::identity::REGION;
 use crate::limits::*;
 use crate::{PeerAddress, Shared};
 use bytes::Bytes;
-use http::{Request, Response, StatusCode, Uri};
-use http_body_util::{BodyExt, Empty, Limited};
+use http::{Method, Request, Response, StatusCode, Uri};
+use http_body_util::{BodyExt, Full, Limited};
 use hyper::body::Incoming;
 use hyper::client::conn::http2::{self, SendRequest};
 use hyper_util::rt::{TokioIo, TokioTimer};
@@ -31,7 +31,7 @@ pub(crate) struct Link {
 }
 
 struct Connection {
-    sender: Option<SendRequest<Empty<Bytes>>>,
+    sender: Option<SendRequest<Full<Bytes>>>,
     backoff: Backoff,
     attempts: u64,
     failed: Option<Failure>,
@@ -54,12 +54,33 @@ impl Link {
 
     /// Asks and waits for the answer's head: 200, or the error that its status stands for.
     pub(crate) async fn ask(&self, shared: &Arc<Shared>, ask: Ask, after: Position) -> Result<Incoming, FollowError> {
+        let request = self.request(shared, &ask.path(), Bytes::new())?;
+        let response = self.send(shared, request, SILENCE).await?;
+        self.accept(shared, response, after).await
+    }
+
+    /// Sends `body` to the region's [`sterna_stream::LogSource::answer`] and gives what that answers.
+    pub(crate) async fn call(&self, shared: &Arc<Shared>, body: Bytes) -> Result<Bytes, FollowError> {
+        let mut request = self.request(shared, &call_path(&body), body)?;
+        *request.method_mut() = Method::POST;
+        let wait = Duration::from_millis(CALL_MS_MAX);
+        let response = self.send(shared, request, wait).await?;
+        let body = self.accept(shared, response, Position::ZERO).await?;
+        let collected = shared.env.timeout(wait, Limited::new(body, CALL_BYTES_MAX).collect()).await;
+        let collected = collected.ok_or_else(|| self.unreachable("the answer does not end"))?;
+        collected.map(http_body_util::Collected::to_bytes).map_err(|e| self.unreachable(e))
+    }
+
+    fn request(&self, shared: &Shared, path: &str, body: Bytes) -> Result<Request<Full<Bytes>>, FollowError> {
+        let mut request = Request::new(Full::new(body));
+        *request.uri_mut() = self.uri(path)?;
+        *request.headers_mut() = shared.identity.headers(self.peer, path);
+        Ok(request)
+    }
+
+    async fn send(&self, shared: &Arc<Shared>, request: Request<Full<Bytes>>, wait: Duration) -> Result<Response<Incoming>, FollowError> {
         let mut sender = self.sender(shared).await?;
-        let path = ask.path();
-        let mut request = Request::new(Empty::new());
-        *request.uri_mut() = self.uri(&path)?;
-        *request.headers_mut() = shared.identity.headers(self.peer, &path);
-        let sent = shared.env.timeout(SILENCE, async {
+        let sent = shared.env.timeout(wait, async {
             sender.ready().await?;
             sender.send_request(request).await
         });
@@ -68,7 +89,7 @@ impl Link {
             closed = shared.links.closed(self.peer) => return Err(self.unreachable(closed)),
             sent = sent => sent.ok_or_else(|| self.unreachable("no answer"))?.map_err(|e| self.unreachable(causes(&e)))?,
         };
-        self.accept(shared, response, after).await
+        Ok(response)
     }
 
     async fn accept(&self, shared: &Shared, response: Response<Incoming>, after: Position) -> Result<Incoming, FollowError> {
@@ -99,7 +120,7 @@ impl Link {
         uri.map_err(|e| FollowError::Refused(format!("{}: {e}", self.url)))
     }
 
-    async fn sender(&self, shared: &Arc<Shared>) -> Result<SendRequest<Empty<Bytes>>, FollowError> {
+    async fn sender(&self, shared: &Arc<Shared>) -> Result<SendRequest<Full<Bytes>>, FollowError> {
         shared.links.check(self.peer).map_err(|closed| self.unreachable(closed))?;
         let mut known = None;
         loop {
@@ -129,7 +150,7 @@ impl Link {
         }
     }
 
-    async fn connect(&self, shared: &Arc<Shared>, connection: &mut Connection) -> Result<SendRequest<Empty<Bytes>>, FollowError> {
+    async fn connect(&self, shared: &Arc<Shared>, connection: &mut Connection) -> Result<SendRequest<Full<Bytes>>, FollowError> {
         shared.metrics(self.peer).connects.inc();
         connection.sender = None;
         connection.attempts += 1;
@@ -148,7 +169,7 @@ impl Link {
         }
     }
 
-    async fn handshake(&self, shared: &Arc<Shared>) -> Result<SendRequest<Empty<Bytes>>, FollowError> {
+    async fn handshake(&self, shared: &Arc<Shared>) -> Result<SendRequest<Full<Bytes>>, FollowError> {
         let address = self.address.as_ref().map_err(|why| FollowError::Refused(why.clone()))?;
         let shaken = shared.env.timeout(SILENCE, async {
             let socket = shared.env.connect(address).await.map_err(|e| e.to_string())?;

@@ -15,6 +15,7 @@ mod server;
 mod tail;
 
 use ask::Ask;
+use bytes::Bytes;
 use client::Link;
 use follower::{Chunks, DirectFollower, one_frame};
 use identity::Identity;
@@ -96,11 +97,15 @@ impl Direct {
     }
 
     async fn ask(&self, peer: RegionId, ask: Ask, after: Position) -> Result<Chunks, FollowError> {
-        let link = self.peers.get(&peer).ok_or_else(|| {
-            FollowError::Refused(format!("no address is configured for region {}", self.shared.identity.membership.name(peer)))
-        })?;
+        let link = self.link(peer)?;
         let body = link.ask(&self.shared, ask, after).await?;
         Ok(Chunks::new(self.shared.clone(), link.clone(), body))
+    }
+
+    fn link(&self, peer: RegionId) -> Result<&Arc<Link>, FollowError> {
+        self.peers.get(&peer).ok_or_else(|| {
+            FollowError::Refused(format!("no address is configured for region {}", self.shared.identity.membership.name(peer)))
+        })
     }
 
     fn publishable(&self, frame: &Frame) -> Result<(), PublishError> {
@@ -140,6 +145,10 @@ impl Repair for Direct {
             let mut chunks = self.ask(from, Ask::Fetch { log, after }, after).await?;
             one_frame(&mut chunks, log, &self.shared.metrics(from)).await
         })
+    }
+
+    fn call(&self, to: RegionId, request: Bytes) -> Boxed<'_, Result<Bytes, FollowError>> {
+        Box::pin(async move { self.link(to)?.call(&self.shared, request).await })
     }
 }
 

@@ -7,6 +7,11 @@ pub const FOLLOW_READ_BYTES: usize = 256 << 10;
 /// About how many bytes of entries a frame has that was read for a repair.
 pub const FETCH_READ_BYTES: usize = 1 << 20;
 
+/// One call between regions, or its answer.
+pub const CALL_BYTES_MAX: usize = 8 << 20;
+/// A call that is not answered for so long is given up.
+pub const CALL_MS_MAX: u64 = 15_000;
+
 /// Published frames kept for each shard, so that followers who keep up are served without reading the log.
 pub const TAIL_BYTES_MAX: usize = 512 << 10;
 pub const TAIL_FRAMES_MAX: usize = 256;

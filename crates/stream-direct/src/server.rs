@@ -1,15 +1,15 @@
 //! The routes that peers call.
 
 use crate::Shared;
-use crate::ask::{Ask, FETCH_ROUTE, FOLLOW_ROUTE};
+use crate::ask::{Ask, CALL_ROUTE, FETCH_ROUTE, FOLLOW_ROUTE, call_path};
 use crate::feed::{Feed, FeedEnd};
 use crate::identity::{REGION, Refusal};
-use crate::limits::FETCH_READ_BYTES;
+use crate::limits::{CALL_BYTES_MAX, FETCH_READ_BYTES};
 use axum::Router;
 use axum::body::Body;
-use axum::extract::{Path, RawQuery, State};
+use axum::extract::{DefaultBodyLimit, Path, RawQuery, State};
 use axum::response::{IntoResponse, Response};
-use axum::routing::get;
+use axum::routing::{get, post};
 use bytes::Bytes;
 use futures::stream;
 use http::{HeaderMap, HeaderValue, StatusCode, header};
@@ -19,7 +19,8 @@ use sterna_log::{LogId, Position};
 use sterna_stream::FollowError;
 
 pub(crate) fn router(shared: Arc<Shared>) -> Router {
-    Router::new().route(FOLLOW_ROUTE, get(follow)).route(FETCH_ROUTE, get(fetch)).with_state(shared)
+    let call = post(call).layer(DefaultBodyLimit::max(CALL_BYTES_MAX));
+    Router::new().route(FOLLOW_ROUTE, get(follow)).route(FETCH_ROUTE, get(fetch)).route(CALL_ROUTE, call).with_state(shared)
 }
 
 async fn follow(State(shared): State<Arc<Shared>>, Path(shard): Path<u16>, RawQuery(query): RawQuery, headers: HeaderMap) -> Response {
@@ -49,6 +50,19 @@ async fn fetch(
         metrics.frames_sent.inc();
         metrics.bytes_sent.inc_by(encoded.len() as u64);
         Ok(Body::from(encoded))
+    };
+    respond(&shared, answer.await)
+}
+
+async fn call(State(shared): State<Arc<Shared>>, headers: HeaderMap, request: Bytes) -> Response {
+    let answer = async {
+        let peer = shared.admit_peer(&call_path(&request), &headers)?;
+        let answer = tokio::select! {
+            biased;
+            closed = shared.links.closed(peer) => return Err(FeedEnd::from(closed).into()),
+            answer = shared.source.answer(peer, request) => answer?,
+        };
+        Ok(Body::from(answer))
     };
     respond(&shared, answer.await)
 }
@@ -116,16 +130,21 @@ impl Shared {
     /// The request and the peer that made it, if that may have an answer.
     fn admit(&self, ask: Option<Ask>, headers: &HeaderMap) -> Result<(Ask, RegionId), Denied> {
         let ask = ask.ok_or(Denied::NotAnAsk)?;
-        let peer = self.identity.check(&ask.path(), headers).map_err(|refusal| {
-            tracing::warn!(%refusal, "refused a peer");
-            Denied::Refused(refusal)
-        })?;
-        self.links.check(peer).map_err(FeedEnd::from)?;
+        let peer = self.admit_peer(&ask.path(), headers)?;
         let shards = self.identity.membership.shards;
         if ask.shard().0 >= shards {
             return Err(Denied::NoSuchShard(format!("there is no shard {}, the cluster has {shards}", ask.shard().0)));
         }
         Ok((ask, peer))
+    }
+
+    fn admit_peer(&self, path: &str, headers: &HeaderMap) -> Result<RegionId, Denied> {
+        let peer = self.identity.check(path, headers).map_err(|refusal| {
+            tracing::warn!(%refusal, "refused a peer");
+            Denied::Refused(refusal)
+        })?;
+        self.links.check(peer).map_err(FeedEnd::from)?;
+        Ok(peer)
     }
 }
 

@@ -1,5 +1,6 @@
 //! What an engine implements, and what it is handed.
 
+use bytes::Bytes;
 use sterna_crdt::RegionId;
 use sterna_env::Boxed;
 use sterna_log::{Frame, LogId, Position};
@@ -26,11 +27,21 @@ pub trait LogSource: Send + Sync {
     /// the origin (seal, applied, models). Without entries the frame is the origin's last known heartbeat. Where entries were left
     /// out for their size, `sealed` is the frame's end and `applied` is empty: nothing is said of what is not in the frame.
     fn read(&self, log: LogId, after: Position, bytes_max: usize) -> Boxed<'_, Result<Frame, FollowError>>;
+
+    /// Answers what a peer asks beside logs; `request` is what it gave to [`Repair::call`].
+    fn answer(&self, _from: RegionId, _request: Bytes) -> Boxed<'_, Result<Bytes, FollowError>> {
+        Box::pin(async { Err(FollowError::Unreachable("it answers nothing but logs".to_owned())) })
+    }
 }
 
 /// Asks one region for its copy of any log: how a hole is repaired, and how a third region carries what two can't send each other.
 pub trait Repair: Send + Sync {
     fn fetch(&self, from: RegionId, log: LogId, after: Position) -> Boxed<'_, Result<Frame, FollowError>>;
+
+    /// Asks one region something else, such as for rights of a bounded counter. On an error it is not known whether it was done.
+    fn call(&self, to: RegionId, _request: Bytes) -> Boxed<'_, Result<Bytes, FollowError>> {
+        Box::pin(async move { Err(FollowError::Unreachable(format!("region {} can be asked for logs only", to.0))) })
+    }
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

@@ -1,6 +1,6 @@
 //! What a client asks, and what it is answered.
 
-use crate::ETag;
+use crate::{ETag, Lack, Region};
 use bytes::Bytes;
 use std::time::Duration;
 use sterna_crdt::{Dot, Name};
@@ -77,8 +77,13 @@ pub enum Refused {
     Guard { code: Name, message: Name },
     #[error("the command could not be evaluated: {message}")]
     Evaluation { message: String },
-    #[error("the bound of `{field}` is reached")]
-    BoundReached { field: Name, available: Vec<(Name, i64)> },
+    #[error("the bound of `{}` is reached: this takes {}, and `available` says what each region has", .lack.field, .lack.needed)]
+    BoundReached { lack: Lack, available: Vec<(Name, i64)> },
+    #[error(
+        "whether this region has spent its rights of `{field}` already is not known before {} answers; its store may be an old copy",
+        .missing.join(", ")
+    )]
+    RightsUnknown { field: Name, missing: Vec<Name> },
     #[error("the aggregate would have {bytes} bytes; the most is {bytes_max}")]
     AggregateTooLarge { bytes: usize, bytes_max: usize },
     #[error("the aggregate is parked, because an event of it could not be applied: {reason}")]
@@ -106,9 +111,19 @@ pub enum Retry {
 impl Refused {
     pub fn retry(&self) -> Retry {
         match self {
-            Self::BehindToken { .. } | Self::Overloaded | Self::NotAccepting { .. } | Self::Full | Self::Unavailable(_) => Retry::SameKey,
+            Self::BehindToken { .. }
+            | Self::RightsUnknown { .. }
+            | Self::Overloaded
+            | Self::NotAccepting { .. }
+            | Self::Full
+            | Self::Unavailable(_) => Retry::SameKey,
             _ => Retry::Never,
         }
+    }
+
+    pub(crate) fn bound_reached(lack: Lack, region: &Region) -> Self {
+        let available = lack.available.iter().map(|(of, rights)| (region.membership.name(*of), *rights)).collect();
+        Self::BoundReached { lack, available }
     }
 }
 
@@ -131,6 +146,7 @@ impl Refused {
             Self::Guard { .. } => "guard-refused",
             Self::Evaluation { .. } => "evaluation-failed",
             Self::BoundReached { .. } => "bound-reached",
+            Self::RightsUnknown { .. } => "rights-unknown",
             Self::AggregateTooLarge { .. } => "aggregate-too-large",
             Self::Parked { .. } => "parked",
             Self::BehindToken { .. } => "behind-token",

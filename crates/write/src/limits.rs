@@ -30,6 +30,10 @@ pub const ARGS_BYTES_MAX: usize = 64_000;
 pub const CACHE_AGGREGATES_MAX: usize = 1_024;
 /// Recent entries of one log kept in memory.
 pub const LOG_CACHE_BYTES_MAX: usize = 128_000;
+/// Aggregates with bounded counters remembered to have their rights moved.
+pub const TOUCHED_MAX: usize = 10_000;
+/// How long a command waits for rights that other regions are asked for.
+pub const RIGHTS_WAIT: Duration = Duration::from_secs(1);
 /// Reactions may cause reactions this many times.
 pub const REACTION_DEPTH_MAX: u32 = 8;
 /// How far the region's clock may be lifted over its wall by others' events.

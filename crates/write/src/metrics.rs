@@ -13,6 +13,11 @@ pub struct Metrics {
     pub conflicts: IntCounterVec,
     pub future_clocks: IntCounter,
     pub parked: IntCounter,
+    /// Commands that take rights of a bounded counter, by how they were answered: local, moved (after another region was asked),
+    /// refused, refused-after-asking.
+    pub bounded: IntCounterVec,
+    /// Rights of bounded counters that this region gave to others.
+    pub transfers: IntCounter,
 }
 
 impl Metrics {
@@ -35,6 +40,12 @@ impl Metrics {
             conflicts: counters("sterna_write_conflicts_total", "New ledger rows, by type, field and rule.", &["type", "field", "rule"]),
             future_clocks: counter("sterna_write_future_clocks_total", "Events whose clock was too far ahead to be believed."),
             parked: counter("sterna_write_parked_total", "Aggregates parked because an event of theirs could not be applied."),
+            bounded: counters(
+                "sterna_write_bounded_commands_total",
+                "Commands that take rights of a bounded counter, by answer: local, moved, refused, refused-after-asking.",
+                &["answer"],
+            ),
+            transfers: counter("sterna_write_rights_transfers_total", "Transfers of a bounded counter's rights to other regions."),
         };
         if let Some(registry) = registry {
             metrics.register(registry);
@@ -43,7 +54,7 @@ impl Metrics {
     }
 
     fn register(&self, registry: &Registry) {
-        let all: [Box<dyn prometheus::core::Collector>; 8] = [
+        let all: [Box<dyn prometheus::core::Collector>; 10] = [
             Box::new(self.commands.clone()),
             Box::new(self.command_seconds.clone()),
             Box::new(self.batch_commands.clone()),
@@ -52,6 +63,8 @@ impl Metrics {
             Box::new(self.conflicts.clone()),
             Box::new(self.future_clocks.clone()),
             Box::new(self.parked.clone()),
+            Box::new(self.bounded.clone()),
+            Box::new(self.transfers.clone()),
         ];
         for collector in all {
             registry.register(collector).expect("each metric is registered once");

@@ -2,7 +2,8 @@
 
 use crate::keys::Unreadable;
 use crate::keys::meta::{self, RegionRecord};
-use crate::{Board, RegionClock};
+use crate::touched::Touched;
+use crate::{Board, Refused, RegionClock};
 use parking_lot::RwLock;
 use std::sync::Arc;
 use sterna_crdt::{Incarnation, Name, RegionId};
@@ -23,6 +24,9 @@ pub struct Region {
     life: RwLock<Life>,
     gate: RwLock<Gate>,
     model: RwLock<Arc<Model>>,
+    /// Peers that may hold events of this region which it has lost.
+    unheard: RwLock<Vec<RegionId>>,
+    touched: Touched,
 }
 
 /// The current life of the region's store.
@@ -130,6 +134,8 @@ impl Region {
             life: RwLock::new(life),
             gate: RwLock::new(gate),
             model: RwLock::new(options.model),
+            unheard: RwLock::default(),
+            touched: Touched::default(),
         }))
     }
 
@@ -166,6 +172,25 @@ impl Region {
             tracing::info!(region = %self.name, ?gate, "gate");
             *self.gate.write() = gate;
         }
+    }
+
+    /// These peers have not said yet whether they hold events of this region that its store has lost. Until they have, it spends no
+    /// rights: it may have spent them before.
+    pub fn set_unheard(&self, peers: Vec<RegionId>) {
+        *self.unheard.write() = peers;
+    }
+
+    pub(crate) fn knows_its_rights(&self, field: &Name) -> Result<(), Refused> {
+        let unheard = self.unheard.read();
+        if unheard.is_empty() {
+            return Ok(());
+        }
+        Err(Refused::RightsUnknown { field: field.clone(), missing: unheard.iter().map(|peer| self.membership.name(*peer)).collect() })
+    }
+
+    /// Aggregates with bounded counters that were written lately.
+    pub fn touched(&self) -> &Touched {
+        &self.touched
     }
 
     /// Remembers that every member has heard of this region.

@@ -1,23 +1,29 @@
 //! The writer of a region: a handle to the shards' writers.
 
-use crate::limits::{ARGS_BYTES_MAX, KEY_BYTES_MAX, QUEUED_COMMANDS_MAX, QUEUED_MERGES_MAX};
+use crate::escrow::{GIVE_COMMAND, Give, Lack};
+use crate::limits::{ARGS_BYTES_MAX, KEY_BYTES_MAX, QUEUED_COMMANDS_MAX, QUEUED_MERGES_MAX, RIGHTS_WAIT};
 use crate::shard::{Job, MergeInput, MergeJob, Shard, Standing};
 use crate::{Accepted, Command, Gate, Logs, Metrics, Refused, Region, States};
+use bytes::Bytes;
 use futures::FutureExt;
 use prometheus::Registry;
 use std::fmt::Write;
 use std::future::Future;
 use std::pin::Pin;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock, Weak};
 use std::task::{Context, Poll};
+use std::time::Duration;
 use sterna_crdt::{Name, RegionId};
-use sterna_env::Scope;
-use sterna_log::{Frame, Position, shard_of};
-use sterna_model::valid_id;
+use sterna_env::{Boxed, Scope};
+use sterna_log::{AggregateId, Frame, Position, shard_of};
+use sterna_model::{AggregateType, Args, valid_id};
 use sterna_store::{CommitError, ReadError};
 use tokio::sync::{mpsc, oneshot};
 
 pub struct Writer {
+    /// Itself, for answers that come later.
+    me: Weak<Self>,
+    broker: OnceLock<Arc<dyn RightsBroker>>,
     region: Arc<Region>,
     logs: Arc<Logs>,
     states: Arc<States>,
@@ -53,15 +59,29 @@ pub enum MergeError {
 }
 
 /// The answer to come.
-pub struct Reply(oneshot::Receiver<Result<Accepted, Refused>>);
+pub struct Reply(Coming);
+
+type Answer = Result<Accepted, Refused>;
+
+enum Coming {
+    FromShard(oneshot::Receiver<Answer>),
+    /// More than the shard may be needed.
+    Later(Boxed<'static, Answer>),
+}
 
 impl Future for Reply {
-    type Output = Result<Accepted, Refused>;
+    type Output = Answer;
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
-        let gone = || Err(Refused::NotAccepting { reason: "it is stopping".to_owned() });
-        self.0.poll_unpin(context).map(|answer| answer.unwrap_or_else(|_| gone()))
+        match &mut self.0 {
+            Coming::FromShard(answer) => answer.poll_unpin(context).map(|answer| answer.unwrap_or_else(|_| Err(stopping()))),
+            Coming::Later(answer) => answer.poll_unpin(context),
+        }
     }
+}
+
+fn stopping() -> Refused {
+    Refused::NotAccepting { reason: "it is stopping".to_owned() }
 }
 
 impl Writer {
@@ -81,7 +101,7 @@ impl Writer {
             shards.push(Inputs { commands, merges });
         }
         scope.spawn_until_stop(crate::expire::run(Arc::clone(&region)));
-        Ok(Arc::new(Self { region, logs, states, metrics, shards }))
+        Ok(Arc::new_cyclic(|me| Self { me: me.clone(), broker: OnceLock::new(), region, logs, states, metrics, shards }))
     }
 
     pub fn region(&self) -> &Arc<Region> {
@@ -115,6 +135,17 @@ impl Writer {
             return Err(Refused::NotAccepting { reason });
         }
         let (job, reply) = self.job(command)?;
+        let bounded = job.model.aggregate(&job.command.aggregate.kind).is_some_and(AggregateType::has_bounds);
+        // A key that was made for this attempt is made anew for the next: nothing has happened under it.
+        let again = bounded.then(|| job.command.clone());
+        self.queue(job).await?;
+        Ok(Reply(match again.zip(self.me.upgrade()) {
+            Some((command, writer)) => Coming::Later(Box::pin(with_rights(writer, command, reply))),
+            None => Coming::FromShard(reply),
+        }))
+    }
+
+    async fn queue(&self, job: Job) -> Result<(), Refused> {
         let id = &job.command.aggregate;
         let shard = shard_of(&id.kind, &id.id, self.region.shards());
         if let Some(token) = &job.command.token {
@@ -125,9 +156,9 @@ impl Writer {
             })?;
         }
         match self.shards[usize::from(shard.0)].commands.try_send(job) {
-            Ok(()) => Ok(Reply(reply)),
+            Ok(()) => Ok(()),
             Err(mpsc::error::TrySendError::Full(_)) => Err(Refused::Overloaded),
-            Err(mpsc::error::TrySendError::Closed(_)) => Err(Refused::NotAccepting { reason: "it is stopping".to_owned() }),
+            Err(mpsc::error::TrySendError::Closed(_)) => Err(stopping()),
         }
     }
 
@@ -169,15 +200,60 @@ impl Writer {
         let (reply, answer) = oneshot::channel();
         let since = self.region.env.now();
         let command = Command { name: declared.name.clone(), ..command };
-        Ok((Job { command, model, args, args_json, body_hash, key, key_made, reply, attempts: 0, since }, answer))
+        let job = Job { command, model, args, args_json, body_hash, key, key_made, reply, give: None, asked: false, attempts: 0, since };
+        Ok((job, answer))
     }
 
     fn make_key(&self) -> Name {
         let mut bytes = [0; 16];
         self.region.env.fill_random(&mut bytes);
-        let mut key = String::with_capacity(32);
+        let mut key = String::with_capacity(40);
+        write!(key, "~{}~", self.region.me.0).expect("a String grows");
         bytes.iter().for_each(|b| write!(key, "{b:02x}").expect("a String grows"));
         key.into()
+    }
+
+    /// Whom commands are to ask that lack rights of a bounded counter. Once.
+    pub fn set_broker(&self, broker: Arc<dyn RightsBroker>) {
+        _ = self.broker.set(broker);
+    }
+
+    /// Gives rights of a bounded counter to other regions. Refused with [`Refused::BoundReached`] if this region has fewer.
+    pub async fn give(&self, aggregate: AggregateId, give: Give) -> Result<Accepted, Refused> {
+        if let Gate::Closed(reason) = self.region.gate() {
+            return Err(Refused::NotAccepting { reason });
+        }
+        let (reply, answer) = oneshot::channel();
+        let args_json = give.args_json(&self.region);
+        let command = Command {
+            aggregate,
+            name: GIVE_COMMAND.into(),
+            args: Bytes::new(),
+            key: None,
+            if_match: None,
+            token: None,
+            wait: Duration::ZERO,
+            actor: "sterna".into(),
+            trace: "".into(),
+            represent: false,
+            cause: None,
+        };
+        let job = Job {
+            model: self.region.model(),
+            args: Args::default(),
+            body_hash: body_hash(GIVE_COMMAND, &args_json),
+            args_json,
+            key: self.make_key(),
+            key_made: true,
+            reply,
+            give: Some(give),
+            asked: false,
+            attempts: 0,
+            since: self.region.env.now(),
+            command,
+        };
+        self.queue(job).await?;
+        answer.await.unwrap_or_else(|_| Err(stopping()))
     }
 
     /// Takes a frame: copies its entries at once, and merges what can be merged. Waits while the shard's queue is full.
@@ -199,6 +275,13 @@ impl Writer {
         Ok(())
     }
 
+    async fn try_again(&self, command: Command, asked: bool) -> Answer {
+        let (mut job, reply) = self.job(command)?;
+        job.asked = asked;
+        self.queue(job).await?;
+        reply.await.unwrap_or_else(|_| Err(stopping()))
+    }
+
     async fn reload(&self) {
         for shard in &self.shards {
             let (done, reloaded) = oneshot::channel();
@@ -207,6 +290,59 @@ impl Writer {
             }
         }
     }
+}
+
+/// Brings rights of bounded counters here from other regions.
+pub trait RightsBroker: Send + Sync {
+    /// Asks those that have some for what a command lacked.
+    fn fetch(&self, aggregate: AggregateId, lack: Lack) -> Boxed<'_, Fetched>;
+}
+
+/// What came of asking for rights.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Fetched {
+    /// No region that could be asked is known to have any.
+    NotAsked,
+    /// They gave nothing, or not in time.
+    Nothing,
+    /// More rights are here.
+    Arrived,
+    /// Nobody was asked, and some time has passed in which rights may have settled.
+    Waited,
+}
+
+/// Answers a command that may lack rights: other regions are asked for them, for a bounded time.
+async fn with_rights(writer: Arc<Writer>, command: Command, first: oneshot::Receiver<Answer>) -> Answer {
+    let env = writer.region.env.clone();
+    let until = env.now() + RIGHTS_WAIT;
+    let (mut answer, mut asked) = (first.await.unwrap_or_else(|_| Err(stopping())), false);
+    while let (Err(Refused::BoundReached { lack, .. }), Some(broker)) = (&answer, writer.broker.get()) {
+        let left = until.saturating_duration_since(env.now());
+        let fetching = broker.fetch(command.aggregate.clone(), lack.clone());
+        match env.timeout(left, fetching).await {
+            Some(Fetched::NotAsked) => break,
+            Some(Fetched::Nothing) | None => {
+                asked = true;
+                break;
+            }
+            Some(fetched) => asked |= fetched == Fetched::Arrived,
+        }
+        answer = writer.try_again(command.clone(), asked).await;
+    }
+    if let Err(refused @ Refused::BoundReached { .. }) = &answer {
+        writer.metrics.commands.with_label_values(&[refused.outcome()]).inc();
+        writer.metrics.bounded.with_label_values(&[if asked { "refused-after-asking" } else { "refused" }]).inc();
+    }
+    answer
+}
+
+const MADE: char = '~';
+
+/// The region whose server made this key: `~`, its number, `~`, 32 hexadecimal digits.
+pub(crate) fn made_by(key: &str) -> Option<RegionId> {
+    let (region, random) = key.strip_prefix(MADE)?.split_once(MADE)?;
+    let hex = random.len() == 32 && random.bytes().all(|b| b.is_ascii_hexdigit());
+    region.parse().ok().filter(|_| hex).map(RegionId)
 }
 
 /// The first 16 bytes of the BLAKE3 hash of the command's name and canonical arguments.

@@ -82,7 +82,9 @@ codes! {
     Deleted "deleted" GONE Never "The aggregate was deleted"
         "Its history can still be read under `/events`.";
     BoundReached "bound-reached" CONFLICT Never "The bound of a counter is reached"
-        "This region has spent its part of what the bound allows. `available` says what each region could still spend when it was last heard.";
+        "All regions together have fewer rights left than the command needs (`needed`), or the regions that have them could not be asked in time. `available` says what each region could still take when it was last heard. The key is still free: the same command may succeed once rights have moved, come back or been added.";
+    RightsUnknown "rights-unknown" SERVICE_UNAVAILABLE SameKey "Rights of a counter are not known to be unspent"
+        "This region began a new life of its store while the regions in `missing` were away. Until they answer it can't know whether it has spent its rights of the counter before, so it spends none. Try again, or send the command with the same key to another region.";
     AggregateTooLarge "aggregate-too-large" UNPROCESSABLE_ENTITY Never "The aggregate would be too large"
         "An aggregate has at most 1 MB. Remove what is not needed, or divide it into several aggregates.";
     Parked "parked" CONFLICT Never "The aggregate is parked"

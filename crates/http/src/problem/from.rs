@@ -34,9 +34,12 @@ impl From<Refused> for Problem {
             Refused::Deleted => problem(Code::Deleted),
             Refused::Guard { code, .. } => problem(Code::GuardRefused).with("guard", &**code),
             Refused::Evaluation { .. } => problem(Code::EvaluationFailed),
-            Refused::BoundReached { field, available } => {
+            Refused::BoundReached { lack, available } => {
                 let available: Map<_, _> = available.iter().map(|(region, n)| (region.to_string(), Value::from(*n))).collect();
-                problem(Code::BoundReached).with("field", &**field).with("available", available)
+                problem(Code::BoundReached).with("field", &*lack.field).with("needed", lack.needed).with("available", available)
+            }
+            Refused::RightsUnknown { field, missing } => {
+                problem(Code::RightsUnknown).with("field", &**field).with("missing", names(missing))
             }
             Refused::AggregateTooLarge { bytes, bytes_max } => {
                 problem(Code::AggregateTooLarge).with("bytes", *bytes).with("bytes_max", *bytes_max)
@@ -114,10 +117,17 @@ fn names(names: &[std::sync::Arc<str>]) -> Vec<Value> {
 mod tests {
     use super::*;
     use crate::problem::Retry;
+    use sterna_crdt::Side;
     use sterna_model::ArgError;
+    use sterna_write::Lack;
 
     fn json(problem: impl Into<Problem>) -> Value {
         serde_json::from_slice(&problem.into().to_json("r")).expect("it is JSON")
+    }
+
+    fn bound_reached() -> Refused {
+        let lack = Lack { field: "stock".into(), side: Side::Down, needed: 4, available: Vec::new(), pending: 0 };
+        Refused::BoundReached { lack, available: vec![("eu".into(), 3), ("us".into(), 0)] }
     }
 
     /// One of each variant. The match in `From` is exhaustive; this is what it must say.
@@ -138,7 +148,8 @@ mod tests {
             (Refused::Deleted, 410, "deleted"),
             (Refused::Guard { code: "too-many".into(), message: "m".into() }, 422, "guard-refused"),
             (Refused::Evaluation { message: "m".into() }, 422, "evaluation-failed"),
-            (Refused::BoundReached { field: name(), available: vec![("eu".into(), 3)] }, 409, "bound-reached"),
+            (bound_reached(), 409, "bound-reached"),
+            (Refused::RightsUnknown { field: name(), missing: vec!["eu".into()] }, 503, "rights-unknown"),
             (Refused::AggregateTooLarge { bytes: 2, bytes_max: 1 }, 422, "aggregate-too-large"),
             (Refused::Parked { reason: "r".into() }, 409, "parked"),
             (Refused::BehindToken { missing: vec!["eu".into()] }, 503, "behind-token"),
@@ -156,8 +167,11 @@ mod tests {
 
     #[test]
     fn a_refusal_says_what_helps() {
-        let available = vec![("eu".into(), 3), ("us".into(), 0)];
-        assert_eq!(json(Refused::BoundReached { field: "stock".into(), available })["available"], json!({ "eu": 3, "us": 0 }));
+        let reached = json(bound_reached());
+        assert_eq!(
+            (&reached["available"], &reached["field"], &reached["needed"]),
+            (&json!({ "eu": 3, "us": 0 }), &json!("stock"), &json!(4))
+        );
         assert_eq!(json(Refused::Guard { code: "too-many".into(), message: "m".into() })["guard"], "too-many");
         assert_eq!(json(Refused::BehindToken { missing: vec!["eu".into()] })["missing"], json!(["eu"]));
         let errors = vec![ArgError { pointer: "/a".into(), detail: "no".into() }];

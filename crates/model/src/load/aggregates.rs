@@ -48,6 +48,7 @@ impl<'t> Loader<'t, '_> {
             fields_by_name,
             field_at: places(defs.iter().map(|def| (&def.name, def.was.as_ref()))),
             command_at: places(commands.iter().map(|command| (&command.name, command.was.as_ref()))),
+            has_bounds: defs.iter().any(|def| def.kind.is_bounded()),
             name,
             fields: defs,
             commands,

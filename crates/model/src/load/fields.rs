@@ -39,10 +39,6 @@ impl<'t> Loader<'t, '_> {
                 let hint = "set it in a command; expressions can say `state.x == null ? … : state.x`";
                 self.report.error_with("unknown-key", item.span.clone(), "a field has no default", hint);
             }
-            if matches!(kind, FieldKind::Bounded { .. }) {
-                let hint = "until escrow is there, commands on it are only checked in their own region";
-                self.report.note("not-yet", item.span.clone(), "bounds over all regions are not enforced yet", hint);
-            }
             let def = FieldDef { name, kind, slot, key: None, was, deprecated };
             fields.push(FieldSource { def, by, span: item.key_span });
         }

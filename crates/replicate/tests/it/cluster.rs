@@ -30,6 +30,22 @@ effects = [{ add = "args.quantity", to = "items", key = "args.sku" }]
 args    = { note = "string" }
 effects = [{ set = "args.note", to = "note" }]
 
+[aggregate.product.fields]
+stock = { counter = { min = 0 } }
+seats = { counter = { min = 0, max = 9 } }
+
+[aggregate.product.commands.restock]
+args    = { quantity = "int" }
+effects = [{ add = "args.quantity", to = "stock" }]
+
+[aggregate.product.commands.reserve]
+args    = { quantity = "int" }
+effects = [{ add = "-args.quantity", to = "stock" }]
+
+[aggregate.product.commands.sit]
+args    = { count = "int" }
+effects = [{ add = "args.count", to = "seats" }]
+
 [aggregate.account.fields]
 balance = "counter"
 
@@ -100,10 +116,10 @@ impl Cluster {
         let options = OpenOptions { name: name.into(), members, shards: SHARDS, model: model.into(), copied };
         let region = Region::open(self.env.clone(), store.clone(), options).await.expect("the store is empty or fits");
         let scope = Scope::new(self.env.clone());
-        let writer = Writer::start(region, &scope, None).await.expect("the store can be read");
+        let registry = Registry::new();
+        let writer = Writer::start(region, &scope, Some(&registry)).await.expect("the store can be read");
         let source = Source::new(writer.region().clone(), writer.logs().clone());
         let me = writer.region().me;
-        let registry = Registry::new();
         self.hub.serve(me, source.clone() as Arc<dyn LogSource>);
         let replication = Replication::start(Options {
             writer: writer.clone(),
@@ -239,6 +255,14 @@ impl Node {
         let model = region.model();
         let json = sterna_write::document_json(model.aggregate(kind).expect("it is declared"), id, &aggregate, &region.membership);
         serde_json::from_str(&json).expect("a document is JSON")
+    }
+
+    /// The sum over those of a metric that have this value of any label.
+    pub fn labelled(&self, name: &str, label: &str) -> f64 {
+        let families = self.registry.gather();
+        let family = families.iter().find(|family| family.name() == name);
+        let fits = |m: &&prometheus::proto::Metric| m.get_label().iter().any(|pair| pair.value() == label);
+        family.map_or(0.0, |family| family.get_metric().iter().filter(fits).map(|m| m.get_counter().get_value()).sum())
     }
 
     /// The sum over a metric's labels.

@@ -1,5 +1,6 @@
 //! Whole regions on memory stores and a memory stream, in paused time.
 
+mod bounds;
 mod cluster;
 mod converging;
 mod faults;

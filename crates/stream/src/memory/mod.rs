@@ -13,6 +13,7 @@ pub use faults::Faults;
 pub use log::MemoryLog;
 
 use crate::{FollowError, Follower, LogSource, PublishError, Repair, Stream};
+use bytes::Bytes;
 use channel::Channel;
 use faults::Dice;
 use follower::HubFollower;
@@ -160,18 +161,29 @@ impl Stream for HubRegion {
     }
 }
 
+impl HubRegion {
+    /// Another region, if the way there and back is whole.
+    fn source(&self, of: RegionId) -> Result<Arc<dyn LogSource>, FollowError> {
+        let state = self.hub.state.lock();
+        state.check_link(self.me, of)?;
+        state.check_link(of, self.me)?;
+        state.sources.get(&of).cloned().ok_or_else(|| FollowError::Unreachable(format!("region {} is down", of.0)))
+    }
+}
+
 impl Repair for HubRegion {
     fn fetch(&self, from: RegionId, log: LogId, after: Position) -> Boxed<'_, Result<Frame, FollowError>> {
         Box::pin(async move {
             self.hub.refuse_unknown(log)?;
-            let source = {
-                let state = self.hub.state.lock();
-                state.check_link(self.me, from)?;
-                state.check_link(from, self.me)?;
-                state.sources.get(&from).cloned()
-            };
-            let source = source.ok_or_else(|| FollowError::Unreachable(format!("region {} is down", from.0)))?;
-            source.read(log, after, FETCH_BYTES).await
+            self.source(from)?.read(log, after, FETCH_BYTES).await
+        })
+    }
+
+    fn call(&self, to: RegionId, request: Bytes) -> Boxed<'_, Result<Bytes, FollowError>> {
+        Box::pin(async move {
+            let answer = self.source(to)?.answer(self.me, request).await?;
+            // The way back may have been cut meanwhile.
+            self.source(to).map(|_| answer)
         })
     }
 }

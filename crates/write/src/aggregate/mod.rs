@@ -106,8 +106,13 @@ impl Aggregate {
         }
     }
 
+    /// The place of every event in the tail is known.
+    pub fn is_placed(&self) -> bool {
+        self.tail.iter().all(|open| open.position.is_some())
+    }
+
     /// Own events of a record read from the store are in the log, at or before its end.
-    pub(crate) fn place_all(&mut self, me: RegionId, end: Position) {
+    pub fn place_all(&mut self, me: RegionId, end: Position) {
         for open in self.tail.iter_mut().filter(|open| open.position.is_none() && open.update.dot.incarnation.region() == me) {
             open.position = Some(end);
         }

@@ -19,6 +19,8 @@ pub struct Open {
     pub rank: Order,
     /// The causing event's aggregate (type, id) and dot, for a reaction.
     pub cause: Option<(Name, Name, Dot)>,
+    /// Another region may have accepted the same key: not if the server made it and the event is no reaction.
+    pub may_have_twin: bool,
     /// Everything within two steps of concurrency is settled; kept as a witness for others' ledger rows.
     pub closed: bool,
 }
@@ -26,7 +28,16 @@ pub struct Open {
 impl Open {
     pub fn of(event: &Event, position: Option<Position>) -> Self {
         let cause = event.cause.as_ref().map(|c| (c.kind.clone(), c.id.clone(), c.dot));
-        Self { update: Arc::clone(&event.update), position, key: event.key.clone(), rank: event.rank(), cause, closed: false }
+        let may_have_twin = !event.key_made || event.cause.is_some();
+        Self {
+            update: Arc::clone(&event.update),
+            position,
+            key: event.key.clone(),
+            rank: event.rank(),
+            cause,
+            may_have_twin,
+            closed: false,
+        }
     }
 }
 

@@ -23,6 +23,13 @@ pub fn shard_prefix(shard: ShardId) -> Vec<u8> {
     key
 }
 
+/// Every aggregate of a type in a shard.
+pub fn kind_prefix(shard: ShardId, kind: &str) -> Vec<u8> {
+    let mut prefix = shard_prefix(shard);
+    put_text(&mut prefix, kind);
+    prefix
+}
+
 /// The aggregate and the chunk of a key.
 pub fn parse(key: &[u8]) -> Option<(AggregateId, u8)> {
     let mut parts = key.get(3..)?.splitn(3, |b| *b == 0);

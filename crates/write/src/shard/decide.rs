@@ -9,10 +9,11 @@ use super::{Batch, Shard};
 use crate::aggregate::{Aggregate, Open};
 use crate::keys::idem;
 use crate::limits::AGGREGATE_BYTES_MAX;
-use crate::{Accepted, ETag, Refused, document_json};
+use crate::writer::made_by;
+use crate::{Accepted, ETag, Escrow, Give, Refused, document_json};
 use std::sync::Arc;
 use sterna_crdt::{Action, Clock, Dot, FieldKind, Op, Order, Policy, Update};
-use sterna_log::{Event, LogId, Reaction, Send};
+use sterna_log::{Entry, Event, LogId, Reaction, Send};
 use sterna_model::{AggregateType, Decide, FieldsView, On, Refusal};
 
 impl Shard {
@@ -27,7 +28,10 @@ impl Shard {
         match result {
             Ok((accepted, place)) => batch.answers.push((job, accepted, place)),
             Err(refused) => {
-                self.metrics.commands.with_label_values(&[refused.outcome()]).inc();
+                // What lacks rights may still get them; whoever waits for the answer counts it.
+                if !matches!(refused, Refused::BoundReached { .. }) {
+                    self.metrics.commands.with_label_values(&[refused.outcome()]).inc();
+                }
                 _ = job.reply.send(Err(refused));
             }
         }
@@ -47,6 +51,9 @@ impl Shard {
     }
 
     fn accept_command(&mut self, job: &Job, working: &mut Working, batch: &mut Batch) -> Result<Accepted, Refused> {
+        if let Some(give) = &job.give {
+            return self.accept_transfer(job, give, working, batch);
+        }
         let command = &job.command;
         let unknown = || Refused::UnknownType { kind: command.aggregate.kind.clone(), suggestion: None };
         let of = job.model.aggregate(&command.aggregate.kind).ok_or_else(unknown)?;
@@ -59,6 +66,10 @@ impl Shard {
         let input = self.input(job, &view, held.fields.present(), clock);
         let ops = declared.decide(&input, &job.args).map_err(refusal)?.ops;
         check_ops(&ops, of, &held, command.if_match.is_some())?;
+        if of.has_bounds() {
+            Escrow::new(&self.region, self.id, &held).check(&ops, of)?;
+            self.check_key_is_free(job)?;
+        }
         let dot = held.next_dot(life.incarnation);
         let order = Order { clock, incarnation: life.incarnation };
         let update = Arc::new(Update { dot, seen: held.seen.clone(), order, ops });
@@ -80,7 +91,48 @@ impl Shard {
         working.remember(&job.key, bucket, job.body_hash, dot, None);
         batch.bytes += 2 * job.args_json.len() + 256;
         batch.entry.events.push(event);
+        if of.has_bounds() && spends(&batch.entry, of) {
+            self.metrics.bounded.with_label_values(&[if job.asked { "moved" } else { "local" }]).inc();
+        }
         Ok(self.accepted(job, working, dot))
+    }
+
+    /// Rights leave this region in the transaction that says where they go.
+    fn accept_transfer(&self, job: &Job, give: &Give, working: &mut Working, batch: &mut Batch) -> Result<Accepted, Refused> {
+        let kind = &job.command.aggregate.kind;
+        let unknown = || Refused::UnknownType { kind: kind.clone(), suggestion: None };
+        let of = job.model.aggregate(kind).ok_or_else(unknown)?;
+        let def = of.fields().iter().find(|def| def.name == give.field && def.kind.is_bounded()).ok_or_else(unknown)?;
+        let held = Arc::clone(&working.aggregate);
+        if let Some(reason) = &held.parked {
+            return Err(Refused::Parked { reason: reason.clone() });
+        }
+        self.region.knows_its_rights(&give.field)?;
+        let escrow = Escrow::new(&self.region, self.id, &held);
+        let rights = escrow.rights(&def.name, &def.kind, self.region.me, give.side).unwrap_or_default();
+        if rights < give.total() {
+            return Err(Refused::bound_reached(escrow.lack(&def.name, &def.kind, give.side, give.total()), &self.region));
+        }
+        let life = self.region.life();
+        let clock = self.region.clock.tick(&self.region.env, held.clock);
+        let (dot, order) = (held.next_dot(life.incarnation), Order { clock, incarnation: life.incarnation });
+        let update = Arc::new(Update { dot, seen: held.seen.clone(), order, ops: give.ops() });
+        let event = self.event(job, update);
+        let applied = working.apply(Open::of(&event, None), job.model.version, of, !self.region.alone());
+        applied.map_err(|e| Refused::Evaluation { message: e.to_string() })?;
+        working.remember(&job.key, idem::bucket(clock, job.model.idempotency_window_ms), job.body_hash, dot, None);
+        batch.bytes += 256;
+        batch.entry.events.push(event);
+        Ok(self.accepted(job, working, dot))
+    }
+
+    /// Rights that an event with a key of the server's brings are usable at once, so such an event must not have a twin: elsewhere its key
+    /// counts only once the event is there.
+    fn check_key_is_free(&self, job: &Job) -> Result<(), Refused> {
+        match made_by(&job.key).filter(|region| !job.key_made && *region != self.region.me) {
+            Some(region) => Err(Refused::BehindToken { missing: vec![self.region.membership.name(region)] }),
+            None => Ok(()),
+        }
     }
 
     fn event(&self, job: &Job, update: Arc<Update>) -> Event {
@@ -181,7 +233,7 @@ fn check_before(job: &Job, held: &Aggregate, on: On) -> Result<(), Refused> {
     }
 }
 
-/// What no expression checks: several values of a `keep` register, overflow, and bounds as this region sees them.
+/// What no expression checks: several values of a `keep` register, and overflow.
 fn check_ops(ops: &[Op], of: &AggregateType, held: &Aggregate, decided: bool) -> Result<(), Refused> {
     for op in ops {
         let Some(index) = of.field_index(&op.field) else { continue };
@@ -189,14 +241,6 @@ fn check_ops(ops: &[Op], of: &AggregateType, held: &Aggregate, decided: bool) ->
         match (&of.fields()[index].kind, &op.action) {
             (FieldKind::Register(Policy::Keep), Action::Set { .. }) if !decided && field.is_some_and(|f| f.candidates().len() > 1) => {
                 return Err(Refused::PreconditionRequired { field: op.field.clone(), current: ETag::of(&held.seen, held.model_version) });
-            }
-            (FieldKind::Bounded { min, max }, Action::Add(delta)) => {
-                let now = field.and_then(|f| f.int()).unwrap_or_default();
-                let next = now.checked_add(*delta);
-                if next.is_none_or(|next| min.is_some_and(|min| next < min) || max.is_some_and(|max| next > max)) {
-                    let left = min.map_or(0, |min| now - min);
-                    return Err(Refused::BoundReached { field: op.field.clone(), available: vec![("here".into(), left)] });
-                }
             }
             (kind, Action::Add(delta)) => {
                 let entry = match (kind, &op.key) {
@@ -212,6 +256,21 @@ fn check_ops(ops: &[Op], of: &AggregateType, held: &Aggregate, decided: bool) ->
         }
     }
     Ok(())
+}
+
+/// The last event takes rights of a bounded counter.
+fn spends(entry: &Entry, of: &AggregateType) -> bool {
+    let takes = |op: &Op| match (of.field_index(&op.field).map(|at| &of.fields()[at].kind), &op.action) {
+        (Some(FieldKind::Bounded { min, max }), Action::Add(delta)) => {
+            if *delta < 0 {
+                min.is_some()
+            } else {
+                *delta > 0 && max.is_some()
+            }
+        }
+        _ => false,
+    };
+    entry.events.last().is_some_and(|event| event.update.ops.iter().any(takes))
 }
 
 const INT_MAX: i64 = (1 << 53) - 1;

@@ -58,6 +58,9 @@ impl Shard {
             if working.aggregate.open() > 0 {
                 self.sweep.add(&id, working.aggregate.contested);
             }
+            if working.bounded {
+                self.region.touched().add(id.clone(), !working.merged);
+            }
             if !working.aggregate.seen.is_empty() {
                 self.states.put(self.id, id, working.aggregate);
             }
@@ -78,6 +81,11 @@ impl Shard {
     }
 
     pub(super) fn answer(&self, job: Job, accepted: Accepted) {
+        if job.give.is_some() {
+            self.metrics.transfers.inc();
+            _ = job.reply.send(Ok(accepted));
+            return;
+        }
         let outcome = if accepted.replayed { "replayed" } else { "accepted" };
         self.metrics.commands.with_label_values(&[outcome]).inc();
         self.metrics.command_seconds.observe((self.region.env.now() - job.since).as_secs_f64());

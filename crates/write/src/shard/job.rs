@@ -1,6 +1,6 @@
 //! What the shard's inputs carry.
 
-use crate::{Accepted, Command, MergeError, Merged, Refused};
+use crate::{Accepted, Command, Give, MergeError, Merged, Refused};
 use std::sync::Arc;
 use sterna_crdt::Name;
 use sterna_env::Instant;
@@ -19,6 +19,10 @@ pub(crate) struct Job {
     pub key: Name,
     pub key_made: bool,
     pub reply: oneshot::Sender<Result<Accepted, Refused>>,
+    /// Not a client's command: a transfer of rights.
+    pub give: Option<Give>,
+    /// Other regions were asked for rights before.
+    pub asked: bool,
     pub attempts: u32,
     pub since: Instant,
 }

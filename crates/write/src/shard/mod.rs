@@ -15,6 +15,7 @@ mod working;
 
 pub(crate) use job::{Job, MergeInput, MergeJob};
 pub(crate) use merge::Standing;
+pub(crate) use working::settled;
 
 use crate::limits::{BATCH_COMMANDS_MAX, BATCHES_IN_FLIGHT_MAX, QUEUED_COMMANDS_MAX};
 use crate::{LogEntry, Logs, Metrics, Region, States};

@@ -177,7 +177,10 @@ impl Shard {
         let t = &mut batch.transaction;
         for (id, working) in &mut batch.touched {
             match model.aggregate(&id.kind) {
-                Some(of) => working.write(id, &self.region, self.id, of, &self.metrics, t),
+                Some(of) => {
+                    working.bounded = of.has_bounds() && working.changed;
+                    working.write(id, &self.region, self.id, of, &self.metrics, t);
+                }
                 None => working.write(id, &self.region, self.id, &NO_FIELDS, &self.metrics, t),
             }
         }

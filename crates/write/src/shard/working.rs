@@ -24,6 +24,8 @@ pub(crate) struct Working {
     before: Arc<Aggregate>,
     /// Events of other regions were merged: the ledger may have changed. A command changes no row, as it has seen the whole tail.
     pub merged: bool,
+    /// It was changed, and has a bounded counter.
+    pub bounded: bool,
     chunks_before: usize,
     /// About how many bytes the record has.
     pub bytes: usize,
@@ -33,7 +35,17 @@ impl Working {
     pub fn new(held: Option<Arc<Aggregate>>) -> Self {
         let aggregate = held.unwrap_or_default();
         let (before, chunks_before, bytes) = (Arc::clone(&aggregate), aggregate.chunks, aggregate.bytes);
-        Self { aggregate, changed: false, keys: HashMap::default(), keys_changed: Vec::new(), before, merged: false, chunks_before, bytes }
+        Self {
+            aggregate,
+            changed: false,
+            keys: HashMap::default(),
+            keys_changed: Vec::new(),
+            before,
+            merged: false,
+            bounded: false,
+            chunks_before,
+            bytes,
+        }
     }
 
     pub fn change(&mut self) -> &mut Aggregate {
@@ -96,7 +108,7 @@ impl Working {
 }
 
 /// Up to where every member has applied the log of an incarnation's region.
-pub(super) fn settled(region: &Region, shard: ShardId, incarnation: Incarnation) -> Position {
+pub(crate) fn settled(region: &Region, shard: ShardId, incarnation: Incarnation) -> Position {
     let log = LogId { origin: incarnation.region(), shard };
     region.board.applied_by_all(log, region.me, region.membership.regions())
 }

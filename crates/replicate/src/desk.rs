@@ -1,0 +1,37 @@
+//! What peers ask of this region beside its logs. The first byte of a request says which part answers.
+
+use crate::escrow::Teller;
+use bytes::Bytes;
+use sterna_crdt::RegionId;
+use sterna_stream::FollowError;
+
+/// [`crate::escrow`]: rights of a bounded counter.
+pub(crate) const RIGHTS: u8 = 1;
+
+pub(crate) struct Desk {
+    pub rights: Teller,
+}
+
+impl Desk {
+    pub async fn answer(&self, from: RegionId, request: Bytes) -> Result<Bytes, FollowError> {
+        match request.first() {
+            Some(&RIGHTS) => self.rights.answer(from, &request[1..]).await,
+            _ => Err(FollowError::Malformed("a request of a newer release".to_owned())),
+        }
+    }
+}
+
+/// A request of one service.
+pub(crate) fn request(service: u8, body: &impl serde::Serialize) -> Bytes {
+    let mut request = vec![service];
+    request.extend(postcard::to_stdvec(body).expect("a plain struct encodes"));
+    request.into()
+}
+
+pub(crate) fn encode(answer: &impl serde::Serialize) -> Bytes {
+    postcard::to_stdvec(answer).expect("a plain struct encodes").into()
+}
+
+pub(crate) fn decode<'a, T: serde::Deserialize<'a>>(bytes: &'a [u8]) -> Result<T, FollowError> {
+    postcard::from_bytes(bytes).map_err(|e| FollowError::Malformed(e.to_string()))
+}
