@@ -1,5 +1,6 @@
 //! What the binary promises, asked of real processes from outside.
 
+mod bounds;
 mod changes;
 mod cli;
 mod crash;

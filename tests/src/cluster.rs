@@ -23,6 +23,7 @@ pub struct Options {
 
 /// Names of views and fields that tests use are in these.
 const SHOP: &str = include_str!("../../examples/shop.toml");
+const STRICT: &str = include_str!("../models/strict.toml");
 const MARKS: &str = include_str!("../models/marks.toml");
 /// Enough to have several, and few enough for a busy machine.
 const SHARDS: u16 = 4;
@@ -33,6 +34,11 @@ impl Options {
     /// The carts of the example.
     pub fn shop() -> Self {
         Self { model: SHOP.to_owned(), shards: SHARDS }
+    }
+
+    /// A bounded stock.
+    pub fn strict() -> Self {
+        Self { model: STRICT.to_owned(), shards: SHARDS }
     }
 
     /// Bags that know each mark they were given, and how many: what is lost or doubled can be seen.

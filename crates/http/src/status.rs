@@ -25,6 +25,19 @@ struct Status {
     reactions_pending: u64,
     regions: Vec<Origin>,
     views: Vec<View>,
+    /// Of bounded counters, summed over all aggregates, as of a few seconds ago.
+    rights: Vec<Rights>,
+}
+
+/// What a region may still take (bound `min`) or add (bound `max`), as this region knows.
+#[derive(Serialize)]
+struct Rights {
+    #[serde(rename = "type")]
+    kind: String,
+    field: String,
+    bound: &'static str,
+    region: String,
+    rights: i64,
 }
 
 #[derive(Serialize)]
@@ -111,6 +124,7 @@ fn status(services: &Services) -> Status {
         reactions_pending: replication.reactions_pending,
         regions: std::iter::once(this(region, &reads.projected)).chain(others).collect(),
         views: reads.views.into_iter().map(view).collect(),
+        rights: services.replication.rights_left().into_iter().map(rights).collect(),
     }
 }
 
@@ -171,6 +185,11 @@ fn origin(status: OriginStatus, projected: &Progress) -> Origin {
         clock_skew_ms: status.clock_skew_ms,
         models: status.models.iter().map(|model| Model { version: model.version, hash: format!("{:016x}", model.hash) }).collect(),
     }
+}
+
+fn rights(left: sterna_replicate::RightsLeft) -> Rights {
+    let sterna_replicate::RightsLeft { kind, field, bound, region, rights } = left;
+    Rights { kind: kind.to_string(), field: field.to_string(), bound, region: region.to_string(), rights }
 }
 
 fn view(view: sterna_read::ViewStatus) -> View {

@@ -120,7 +120,7 @@ impl<'a> Escrow<'a> {
 fn first_share(kind: &FieldKind, side: Side, of: RegionId, region: &Region) -> Option<i64> {
     let FieldKind::Bounded { min, max } = kind else { return None };
     let whole = match side {
-        Side::Down => i128::from((*min)?) * -1,
+        Side::Down => -i128::from((*min)?),
         Side::Up => i128::from((*max)?),
     };
     let (founders, at) = (i128::from(region.membership.founders()), i128::from(of.0));

@@ -1,8 +1,8 @@
 //! Aggregates with bounded counters that were written lately: whoever moves rights looks at them.
 
 use crate::limits::TOUCHED_MAX;
-use foldhash::HashMap;
 use parking_lot::Mutex;
+use sterna_env::HashMap;
 use sterna_log::AggregateId;
 use tokio::sync::Notify;
 
