@@ -27,6 +27,8 @@ pub enum Rule {
     DeleteWins,
     /// The event has no effect, since another region accepted its key first. Written by the caller.
     Void,
+    /// Somebody decided on a void event, which is the loser, and that decision stands. Written by the caller.
+    OnVoid,
 }
 
 impl Rule {
@@ -44,6 +46,7 @@ impl Rule {
             Self::Delete => "delete",
             Self::DeleteWins => "delete-wins",
             Self::Void => "void",
+            Self::OnVoid => "decided-on-void",
         }
     }
 }

@@ -52,6 +52,7 @@ pub(crate) fn record(of: &AggregateType, layouts: &Layouts, aggregate: &Aggregat
         created: fields.created().unwrap_or_default(),
         updated: fields.updated().unwrap_or_default(),
         seen: aggregate.seen.clone(),
+        voided: aggregate.voided,
         values: sterna_model::document(of, fields),
         conflicts: conflicts(of, aggregate, membership).into(),
     }

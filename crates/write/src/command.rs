@@ -88,6 +88,8 @@ pub enum Refused {
     AggregateTooLarge { bytes: usize, bytes_max: usize },
     #[error("the aggregate is parked, because an event of it could not be applied: {reason}")]
     Parked { reason: String },
+    #[error("the event that caused this reaction has no effect, since its key was accepted in another region first")]
+    VoidCause,
     #[error("what the token has seen has not arrived here from {}", .missing.join(", "))]
     BehindToken { missing: Vec<Name> },
     #[error("too many commands are waiting")]
@@ -149,6 +151,7 @@ impl Refused {
             Self::RightsUnknown { .. } => "rights-unknown",
             Self::AggregateTooLarge { .. } => "aggregate-too-large",
             Self::Parked { .. } => "parked",
+            Self::VoidCause => "void-cause",
             Self::BehindToken { .. } => "behind-token",
             Self::Overloaded => "overloaded",
             Self::NotAccepting { .. } => "not-accepting",

@@ -86,7 +86,7 @@ impl<'a> Escrow<'a> {
     /// An open event that can't become void.
     fn is_lasting(&self, dot: Dot) -> bool {
         let Some(open) = self.aggregate.tail.iter().rev().find(|open| open.update.dot == dot) else { return false };
-        open.closed || !open.may_have_twin || open.cause.is_none() && open.position.is_some_and(|at| at <= self.settled(dot.incarnation))
+        open.closed || !open.may_have_twin || open.cause_settled && open.position.is_some_and(|at| at <= self.settled(dot.incarnation))
     }
 
     fn settled(&self, incarnation: Incarnation) -> Position {

@@ -18,7 +18,14 @@ pub const BATCHES_IN_FLIGHT_MAX: usize = 2;
 pub const BATCH_ATTEMPTS_MAX: u32 = 16;
 /// A value's bytes in the store; larger records are chunked.
 pub const CHUNK_BYTES: usize = 64_000;
-/// An aggregate's record.
+/// Events of a tail that are kept in the aggregate's record; beyond it the older ones of them become a chunk.
+pub const TAIL_INLINE_EVENTS_MAX: usize = 32;
+pub const TAIL_CHUNK_EVENTS: usize = 16;
+/// Causes of events looked up at once, to learn whether they are settled.
+pub const CAUSES_MAX: usize = 1_024;
+/// Notices of void causes looked at in one batch.
+pub const NOTICES_MAX: usize = 256;
+/// An aggregate's state.
 pub const AGGREGATE_BYTES_MAX: usize = 1_000_000;
 /// An aggregate's id, in characters.
 pub const ID_CHARS_MAX: usize = 128;
@@ -57,9 +64,9 @@ pub const SWEEP_PAUSE_SEARCH: Duration = Duration::from_millis(10);
 /// A shard that did nothing for so long closes other tails too. While it works, that would be one more write for each aggregate.
 pub const SWEEP_QUIET: Duration = Duration::from_secs(3);
 pub const SWEEP_PAUSE_MAX: Duration = Duration::from_secs(30);
+/// A busy shard closes tails too when it is so late.
+pub const SWEEP_LATE: Duration = Duration::from_secs(2);
 /// Between looks for expired idempotency records.
 pub const EXPIRE_EVERY: Duration = Duration::from_secs(60);
 /// Records cleared in one transaction.
 pub const EXPIRE_KEYS_MAX: usize = 2_000;
-/// A region that was not heard of for so long may still send old events.
-pub const EXPIRE_SILENCE_MAX: Duration = Duration::from_secs(10);

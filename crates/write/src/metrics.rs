@@ -1,6 +1,6 @@
 //! What this crate counts.
 
-use prometheus::{Histogram, HistogramOpts, IntCounter, IntCounterVec, Opts, Registry};
+use prometheus::{Histogram, HistogramOpts, IntCounter, IntCounterVec, IntGaugeVec, Opts, Registry};
 
 #[derive(Clone)]
 pub struct Metrics {
@@ -18,6 +18,9 @@ pub struct Metrics {
     pub bounded: IntCounterVec,
     /// Rights of bounded counters that this region gave to others.
     pub transfers: IntCounter,
+    /// By type, and by what became void: command or reaction.
+    pub voided: IntCounterVec,
+    pub tail_events: IntGaugeVec,
 }
 
 impl Metrics {
@@ -46,6 +49,12 @@ impl Metrics {
                 &["answer"],
             ),
             transfers: counter("sterna_write_rights_transfers_total", "Transfers of a bounded counter's rights to other regions."),
+            voided: counters("sterna_write_voided_total", "Events found to be void here, by type and kind of event.", &["type", "event"]),
+            tail_events: IntGaugeVec::new(
+                Opts::new("sterna_write_tail_events", "Events that something concurrent may still join, in aggregates written by this process."),
+                &["type"],
+            )
+            .expect("the name is valid"),
         };
         if let Some(registry) = registry {
             metrics.register(registry);
@@ -54,7 +63,7 @@ impl Metrics {
     }
 
     fn register(&self, registry: &Registry) {
-        let all: [Box<dyn prometheus::core::Collector>; 10] = [
+        let all: [Box<dyn prometheus::core::Collector>; 12] = [
             Box::new(self.commands.clone()),
             Box::new(self.command_seconds.clone()),
             Box::new(self.batch_commands.clone()),
@@ -65,6 +74,8 @@ impl Metrics {
             Box::new(self.parked.clone()),
             Box::new(self.bounded.clone()),
             Box::new(self.transfers.clone()),
+            Box::new(self.voided.clone()),
+            Box::new(self.tail_events.clone()),
         ];
         for collector in all {
             registry.register(collector).expect("each metric is registered once");

@@ -1,19 +1,19 @@
 //! Aggregates as last committed.
 
-use crate::Aggregate;
 use crate::aggregate::load;
 use crate::limits::CACHE_AGGREGATES_MAX;
+use crate::{Aggregate, Region};
 use parking_lot::Mutex;
 use std::collections::VecDeque;
 use std::sync::Arc;
 use sterna_env::HashMap;
 use sterna_log::{AggregateId, ShardId, shard_of};
-use sterna_store::{ReadError, Store};
+use sterna_store::ReadError;
 
 /// Reads aggregates: from the shards' caches where this process is the store's only writer, else from the store. Only what is
 /// durable is ever seen.
 pub struct States {
-    store: Arc<dyn Store>,
+    region: Arc<Region>,
     shards: Vec<Mutex<Cache>>,
 }
 
@@ -30,8 +30,8 @@ struct Held {
 }
 
 impl States {
-    pub fn new(store: Arc<dyn Store>, shards: u16) -> Self {
-        Self { store, shards: (0..shards).map(|_| Mutex::default()).collect() }
+    pub fn new(region: Arc<Region>) -> Self {
+        Self { shards: (0..region.shards()).map(|_| Mutex::default()).collect(), region }
     }
 
     /// In the order of `ids`; `None` for one that never had an event.
@@ -40,8 +40,8 @@ impl States {
         let missing: Vec<usize> = (0..ids.len()).filter(|&at| found[at].is_none()).collect();
         if !missing.is_empty() {
             let wanted: Vec<(ShardId, &AggregateId)> = missing.iter().map(|&at| (self.shard(&ids[at]), &ids[at])).collect();
-            let snapshot = self.store.snapshot().await?;
-            for (at, loaded) in missing.into_iter().zip(load(&*snapshot, &wanted).await?) {
+            let snapshot = self.region.store.snapshot().await?;
+            for (at, loaded) in missing.into_iter().zip(load(&*snapshot, &wanted, &self.region.model()).await?) {
                 found[at] = loaded.map(Arc::new);
             }
         }

@@ -88,7 +88,7 @@ impl Writer {
     /// Reads where the logs stand and starts the shards' tasks. They end with the scope, when all is answered.
     pub async fn start(region: Arc<Region>, scope: &Scope, registry: Option<&Registry>) -> Result<Arc<Self>, ReadError> {
         let logs = Arc::new(Logs::new(Arc::clone(&region.store)));
-        let states = Arc::new(States::new(Arc::clone(&region.store), region.shards()));
+        let states = Arc::new(States::new(Arc::clone(&region)));
         let metrics = Metrics::new(registry);
         let mut shards = Vec::new();
         for id in region.board.shards() {

@@ -89,6 +89,8 @@ codes! {
         "An aggregate has at most 1 MB. Remove what is not needed, or divide it into several aggregates.";
     Parked "parked" CONFLICT Never "The aggregate is parked"
         "An event of another region could not be applied to it, so it takes no commands until an operator has looked. All other aggregates go on.";
+    VoidCause "void-cause" CONFLICT Never "The cause of this reaction has no effect"
+        "Another region had accepted the cause's idempotency key first, so that neither the cause nor what it sends has an effect here. No client gets this answer.";
     BehindToken "behind-token" SERVICE_UNAVAILABLE SameKey "This region has not seen yet what you have seen"
         "What the `Sterna-Token` names has not arrived from the regions in `missing`. Wait and try again, ask for more time with `Prefer: wait=10`, ask a region that has it, or leave the token out and accept an older answer.";
     InvalidToken "invalid-token" BAD_REQUEST Never "This is no token"

@@ -45,6 +45,7 @@ impl From<Refused> for Problem {
                 problem(Code::AggregateTooLarge).with("bytes", *bytes).with("bytes_max", *bytes_max)
             }
             Refused::Parked { .. } => problem(Code::Parked),
+            Refused::VoidCause => problem(Code::VoidCause),
             Refused::BehindToken { missing } => problem(Code::BehindToken).with("missing", names(missing)),
             Refused::Overloaded => problem(Code::Overloaded),
             Refused::NotAccepting { .. } => problem(Code::NotAccepting),
@@ -152,6 +153,7 @@ mod tests {
             (Refused::RightsUnknown { field: name(), missing: vec!["eu".into()] }, 503, "rights-unknown"),
             (Refused::AggregateTooLarge { bytes: 2, bytes_max: 1 }, 422, "aggregate-too-large"),
             (Refused::Parked { reason: "r".into() }, 409, "parked"),
+            (Refused::VoidCause, 409, "void-cause"),
             (Refused::BehindToken { missing: vec!["eu".into()] }, 503, "behind-token"),
             (Refused::Overloaded, 429, "overloaded"),
             (Refused::NotAccepting { reason: "r".into() }, 503, "not-accepting"),

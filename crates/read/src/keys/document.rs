@@ -22,6 +22,8 @@ pub(crate) struct Record {
     pub created: Clock,
     pub updated: Clock,
     pub seen: VersionVector,
+    /// How many of these events are void.
+    pub voided: u64,
     /// Visible values, one a field.
     pub values: Vec<Value>,
     /// The members of the document's `conflicts`, as JSON.
@@ -117,6 +119,7 @@ mod tests {
                 created: Clock(1),
                 updated: Clock(2),
                 seen: VersionVector::default(),
+                voided: 0,
                 values: vec![Value::Null, Value::str(&"x".repeat(bytes))],
                 conflicts: "".into(),
             };

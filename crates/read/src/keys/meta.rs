@@ -10,7 +10,7 @@ pub(crate) const STORE: Bytes = Bytes::from_static(b"m/store");
 pub(crate) const VIEWS: Bytes = Bytes::from_static(b"m/views");
 
 /// Raised when what is derived changes its form: an older store is then built again.
-pub(crate) const STORE_FORMAT: u8 = 1;
+pub(crate) const STORE_FORMAT: u8 = 2;
 
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub(crate) struct StoreRecord {

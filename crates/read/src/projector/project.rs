@@ -95,7 +95,7 @@ impl Projector {
             return None;
         };
         let new = document::record(of, &self.layouts, state, &self.shared.region.membership);
-        let mut outcome = Outcome { etag: ETag::of(&new.seen, self.model.version), views: Vec::new() };
+        let mut outcome = Outcome { etag: ETag::made_of(&new.seen, new.voided, self.model.version), views: Vec::new() };
         if let Some(old) = old.as_ref().filter(|old| old.record == new) {
             self.documents.put(touched.key.clone(), old.clone(), new.weight());
             return Some(outcome);

@@ -26,6 +26,6 @@ impl Shared {
         }
         let json = render(of, id, &record).into();
         let token = self.answer_token(token, std::iter::once(shard));
-        Ok(Found { json, etag: ETag::of(&record.seen, plan.model.version), token })
+        Ok(Found { json, etag: ETag::made_of(&record.seen, record.voided, plan.model.version), token })
     }
 }

@@ -66,6 +66,8 @@ impl Delivery {
         let outcome = match self.insist(&self.command, Some(answer)).await {
             Ok(accepted) if accepted.replayed => "replayed",
             Ok(_) => "delivered",
+            // Its cause has no effect, so neither has it, nor what is sent instead.
+            Err(Refused::VoidCause) => "void",
             Err(reason) => self.compensate(reason).await,
         };
         self.counted.0.reactions.with_label_values(&[outcome]).inc();

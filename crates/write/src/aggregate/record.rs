@@ -1,13 +1,18 @@
-//! An aggregate as bytes: a format byte, then postcard. Larger records are chunked; the first chunk says how many follow.
+//! An aggregate as bytes: a format byte, then postcard. Larger records are chunked; the first chunk says how many follow. What the tail has
+//! beyond its newest events is in keys of its own.
+//!
+//! A record holds the checkpoint; the state is folded from it and the tail as it is read.
 
-use super::{Aggregate, Open};
-use crate::keys::{Unreadable, state};
+use super::tail::{Chunk, Stored};
+use super::{Aggregate, Open, Tail};
+use crate::keys::{Unreadable, state, tail};
 use crate::limits::CHUNK_BYTES;
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 use std::borrow::Cow;
 use sterna_crdt::{Clock, Fields, VersionVector};
 use sterna_log::{AggregateId, ShardId};
+use sterna_model::Model;
 use sterna_store::{ReadError, Snapshot};
 
 const FORMAT: u8 = 1;
@@ -17,42 +22,33 @@ struct Record<'a> {
     seen: VersionVector,
     clock: Clock,
     model_version: u32,
+    voided: u64,
     contested: bool,
     parked: Option<String>,
     #[serde(borrow)]
     fields: Cow<'a, [u8]>,
-    tail: Vec<Open>,
+    recent: Vec<Open>,
+    /// Runs of the numbers of the tail's chunks.
+    tail: Vec<(u32, u32)>,
+    tail_next: u32,
 }
 
 impl Aggregate {
-    pub fn encode(&self) -> Vec<u8> {
+    pub(crate) fn encode(&self) -> Vec<u8> {
+        let Stored { recent, runs, next } = self.tail.to_stored();
         let record = Record {
             seen: self.seen.clone(),
             clock: self.clock,
             model_version: self.model_version,
+            voided: self.voided,
             contested: self.contested,
             parked: self.parked.clone(),
-            fields: Cow::Owned(self.fields.encode()),
-            tail: self.tail.clone(),
+            fields: Cow::Owned(self.checkpoint().encode()),
+            recent,
+            tail: runs,
+            tail_next: next,
         };
         postcard::to_extend(&record, vec![FORMAT]).expect("a plain struct encodes")
-    }
-
-    pub fn decode(bytes: &[u8]) -> Result<Self, Unreadable> {
-        let bad = |why: String| Unreadable::new("aggregate record", why);
-        let Some((&FORMAT, body)) = bytes.split_first() else { return Err(bad("unknown format".to_owned())) };
-        let record: Record<'_> = postcard::from_bytes(body).map_err(|e| bad(e.to_string()))?;
-        Ok(Self {
-            seen: record.seen,
-            clock: record.clock,
-            fields: Fields::decode(&record.fields).map_err(|e| bad(e.to_string()))?,
-            model_version: record.model_version,
-            parked: record.parked,
-            tail: record.tail,
-            contested: record.contested,
-            chunks: 1,
-            bytes: bytes.len(),
-        })
     }
 }
 
@@ -65,32 +61,94 @@ pub(crate) fn encode_chunks(aggregate: &Aggregate) -> Vec<Bytes> {
     (0..bytes.len()).step_by(CHUNK_BYTES).map(|at| bytes.slice(at..(at + CHUNK_BYTES).min(bytes.len()))).collect()
 }
 
+/// A chunk of a tail, as pieces that fit a value.
+pub(crate) fn encode_chunk(chunk: &Chunk) -> Vec<Bytes> {
+    let bytes = Bytes::from(postcard::to_extend(&chunk.events, vec![FORMAT]).expect("a plain struct encodes"));
+    (0..bytes.len()).step_by(CHUNK_BYTES).map(|at| bytes.slice(at..(at + CHUNK_BYTES).min(bytes.len()))).collect()
+}
+
 /// Reads aggregates in the order of `wanted`.
-pub(crate) async fn load(snapshot: &dyn Snapshot, wanted: &[(ShardId, &AggregateId)]) -> Result<Vec<Option<Aggregate>>, ReadError> {
+pub(crate) async fn load(
+    snapshot: &dyn Snapshot,
+    wanted: &[(ShardId, &AggregateId)],
+    model: &Model,
+) -> Result<Vec<Option<Aggregate>>, ReadError> {
     let keys: Vec<Bytes> = wanted.iter().map(|(shard, id)| state::key(*shard, id, 0)).collect();
     let first = snapshot.get_many(&keys).await?;
     let mut loaded = Vec::with_capacity(wanted.len());
     for (chunk, (shard, id)) in first.into_iter().zip(wanted) {
         loaded.push(match chunk {
             None => None,
-            Some(chunk) => Some(join(snapshot, chunk, *shard, id).await?),
+            Some(chunk) => Some(join(snapshot, chunk, *shard, id, model).await?),
         });
     }
     Ok(loaded)
 }
 
-async fn join(snapshot: &dyn Snapshot, first: Bytes, shard: ShardId, id: &AggregateId) -> Result<Aggregate, ReadError> {
+async fn join(snapshot: &dyn Snapshot, first: Bytes, shard: ShardId, id: &AggregateId, model: &Model) -> Result<Aggregate, ReadError> {
     let damaged = |why: String| ReadError::Unavailable(format!("{id}: {why}"));
     let more = first.first().copied().ok_or_else(|| damaged("empty record".to_owned()))?;
-    if more == 0 {
-        return Aggregate::decode(&first[1..]).map_err(|e| damaged(e.to_string()));
+    let mut whole = first.slice(1..);
+    if more > 0 {
+        let keys: Vec<Bytes> = (1..=more).map(|chunk| state::key(shard, id, chunk)).collect();
+        let mut joined = whole.to_vec();
+        for chunk in snapshot.get_many(&keys).await? {
+            joined.extend_from_slice(&chunk.ok_or_else(|| damaged("a chunk is missing".to_owned()))?);
+        }
+        whole = joined.into();
     }
-    let keys: Vec<Bytes> = (1..=more).map(|chunk| state::key(shard, id, chunk)).collect();
-    let mut whole = first[1..].to_vec();
-    for chunk in snapshot.get_many(&keys).await? {
-        whole.extend_from_slice(&chunk.ok_or_else(|| damaged("a chunk is missing".to_owned()))?);
+    let bad = |error: Unreadable| damaged(error.to_string());
+    let record = decode(&whole).map_err(bad)?;
+    let chunks = load_tail(snapshot, shard, id, &record.tail).await?;
+    let stored = Stored { recent: record.recent, runs: record.tail, next: record.tail_next };
+    let mut aggregate = Aggregate {
+        seen: record.seen,
+        clock: record.clock,
+        fields: Fields::decode(&record.fields).map_err(|e| damaged(e.to_string()))?,
+        model_version: record.model_version,
+        voided: record.voided,
+        parked: record.parked,
+        tail: Tail::from_stored(stored, chunks),
+        contested: record.contested,
+        chunks: 1 + usize::from(more),
+        bytes: whole.len(),
+        ..Aggregate::default()
+    };
+    let unfolded = match model.aggregate(&id.kind) {
+        Some(of) => aggregate.unfold(of).map_err(|e| e.to_string()),
+        None if aggregate.tail.is_empty() => Ok(()),
+        None => Err(format!("the model has no aggregate type `{}`", id.kind)),
+    };
+    if let Err(reason) = unfolded {
+        aggregate.parked.get_or_insert(reason);
     }
-    let mut aggregate = Aggregate::decode(&whole).map_err(|e| damaged(e.to_string()))?;
-    aggregate.chunks = 1 + usize::from(more);
     Ok(aggregate)
+}
+
+fn decode(bytes: &[u8]) -> Result<Record<'_>, Unreadable> {
+    let bad = |why: String| Unreadable::new("aggregate record", why);
+    let Some((&FORMAT, body)) = bytes.split_first() else { return Err(bad("unknown format".to_owned())) };
+    postcard::from_bytes(body).map_err(|e| bad(e.to_string()))
+}
+
+async fn load_tail(snapshot: &dyn Snapshot, shard: ShardId, id: &AggregateId, runs: &[(u32, u32)]) -> Result<Vec<Chunk>, ReadError> {
+    let damaged = |why: String| ReadError::Unavailable(format!("{id}: {why}"));
+    let numbers: Vec<u32> = runs.iter().flat_map(|&(first, count)| first..first + count).collect();
+    let keys: Vec<Bytes> = numbers.iter().map(|number| tail::key(shard, id, *number, 0)).collect();
+    let mut chunks = Vec::with_capacity(numbers.len());
+    for (number, first) in numbers.into_iter().zip(snapshot.get_many(&keys).await?) {
+        let mut bytes = first.ok_or_else(|| damaged(format!("chunk {number} of the tail is missing")))?.to_vec();
+        let mut piece = 1;
+        while bytes.len() == usize::from(piece) * CHUNK_BYTES {
+            let Some(next) = sterna_store::get(snapshot, &tail::key(shard, id, number, piece)).await? else { break };
+            bytes.extend_from_slice(&next);
+            piece += 1;
+        }
+        let events = match bytes.split_first() {
+            Some((&FORMAT, body)) => postcard::from_bytes(body).map_err(|e| damaged(e.to_string()))?,
+            _ => return Err(damaged("unknown format of a tail's chunk".to_owned())),
+        };
+        chunks.push(Chunk::new(number, events, true));
+    }
+    Ok(chunks)
 }

@@ -9,6 +9,8 @@
 //! | `l` | origin, shard, epoch, commit, chunk | log entry |
 //! | `p` | shard | copied and applied positions of every log of the shard |
 //! | `c` | type, id, field, element, loser, winner | ledger row |
+//! | `t` | shard, type, id, number, piece | older events of an aggregate's tail |
+//! | `v`, `w`, `n` | shard, … | void events, and notices of them |
 //! | `f` | follower, shard | a follower's position |
 
 pub mod follower;
@@ -18,6 +20,8 @@ pub mod log;
 pub mod meta;
 pub mod progress;
 pub mod state;
+pub mod tail;
+pub mod void;
 
 use bytes::BufMut;
 

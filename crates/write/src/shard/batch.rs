@@ -4,10 +4,11 @@ use super::job::{Job, MergeJob};
 use super::merge::Copied;
 use super::working::Working;
 use crate::Accepted;
+use crate::aggregate::CauseOf;
 use crate::keys::progress::ShardProgress;
 use bytes::Bytes;
 use std::sync::Arc;
-use sterna_env::HashMap;
+use sterna_env::{HashMap, HashSet};
 use sterna_log::{AggregateId, Applied, Entry, LogId, Position};
 use sterna_store::{Transaction, Version};
 
@@ -27,6 +28,8 @@ pub(crate) struct Batch {
     pub learned: Vec<(LogId, Position, Applied)>,
     pub frames: Vec<MergeJob>,
     pub merged_events: u64,
+    /// Causes, of what the batch applies, that are void.
+    pub void_causes: HashSet<CauseOf>,
     pub bytes: usize,
 }
 
@@ -52,6 +55,7 @@ impl Batch {
             learned: Vec::new(),
             frames: Vec::new(),
             merged_events: 0,
+            void_causes: HashSet::default(),
             bytes: 0,
         }
     }

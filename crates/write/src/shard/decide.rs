@@ -3,10 +3,11 @@
 //! Checked in this order: arguments (before the queue), key, `If-Match`, `on`, `require`, bounds. So a retry is never refused for
 //! what its first attempt changed.
 
+use super::causes::cause_of;
 use super::job::Job;
 use super::working::Working;
 use super::{Batch, Shard};
-use crate::aggregate::{Aggregate, Open};
+use crate::aggregate::{Aggregate, Open, targets};
 use crate::keys::idem;
 use crate::limits::AGGREGATE_BYTES_MAX;
 use crate::writer::made_by;
@@ -39,7 +40,12 @@ impl Shard {
 
     /// What the key did before, if it is known.
     fn replay(&self, job: &Job, working: &Working) -> Option<Result<Accepted, Refused>> {
-        let (_, record) = working.keys.get(&job.key)?.as_ref()?;
+        let record = match working.records.get(&job.key) {
+            Some(record) => record.clone(),
+            // A record expires by its age; what is not settled is in the tail, whatever its age.
+            None if job.key_made && job.attempts == 0 => return None,
+            None => working.aggregate.record_of(&job.key, None)?.0,
+        };
         if record.body_hash != job.body_hash {
             return Some(Err(Refused::KeyReused));
         }
@@ -58,6 +64,9 @@ impl Shard {
         let unknown = || Refused::UnknownType { kind: command.aggregate.kind.clone(), suggestion: None };
         let of = job.model.aggregate(&command.aggregate.kind).ok_or_else(unknown)?;
         let declared = of.command(&command.name).ok_or_else(unknown)?;
+        if command.cause.as_ref().is_some_and(|cause| batch.void_causes.contains(&cause_of(cause))) {
+            return Err(Refused::VoidCause);
+        }
         let held = Arc::clone(&working.aggregate);
         check_before(job, &held, declared.on)?;
         let life = self.region.life();
@@ -78,7 +87,7 @@ impl Shard {
         let applied = working.apply(open, job.model.version, of, !self.region.alone());
         let reactions = applied
             .map_err(|e| Refused::Evaluation { message: e.to_string() })
-            .and_then(|()| self.check_size(job, working))
+            .and_then(|()| self.check_size(job, working, of))
             .and_then(|()| self.reactions(job, of, &working.aggregate, clock));
         event.reactions = match reactions {
             Ok(reactions) => reactions,
@@ -88,7 +97,10 @@ impl Shard {
             }
         };
         let bucket = idem::bucket(clock, job.model.idempotency_window_ms);
-        working.remember(&job.key, bucket, job.body_hash, dot, None);
+        working.remember(&job.key, bucket, job.body_hash, dot);
+        if !event.reactions.is_empty() && !self.region.alone() {
+            working.aim(targets(&event));
+        }
         batch.bytes += 2 * job.args_json.len() + 256;
         batch.entry.events.push(event);
         if of.has_bounds() && spends(&batch.entry, of) {
@@ -120,7 +132,7 @@ impl Shard {
         let event = self.event(job, update);
         let applied = working.apply(Open::of(&event, None), job.model.version, of, !self.region.alone());
         applied.map_err(|e| Refused::Evaluation { message: e.to_string() })?;
-        working.remember(&job.key, idem::bucket(clock, job.model.idempotency_window_ms), job.body_hash, dot, None);
+        working.remember(&job.key, idem::bucket(clock, job.model.idempotency_window_ms), job.body_hash, dot);
         batch.bytes += 256;
         batch.entry.events.push(event);
         Ok(self.accepted(job, working, dot))
@@ -178,10 +190,10 @@ impl Shard {
     }
 
     /// Encodes only what may be too large.
-    fn check_size(&self, job: &Job, working: &mut Working) -> Result<(), Refused> {
+    fn check_size(&self, job: &Job, working: &mut Working, schema: &AggregateType) -> Result<(), Refused> {
         working.bytes += 4 * job.args_json.len() + 64;
         if working.bytes > AGGREGATE_BYTES_MAX {
-            working.bytes = working.aggregate.encode().len();
+            working.bytes = working.aggregate.state_bytes(schema);
             if working.bytes > AGGREGATE_BYTES_MAX {
                 return Err(Refused::AggregateTooLarge { bytes: working.bytes, bytes_max: AGGREGATE_BYTES_MAX });
             }
@@ -203,7 +215,7 @@ impl Shard {
             aggregate: command.aggregate.clone(),
             event,
             key: job.key.clone(),
-            etag: ETag::of(&aggregate.seen, job.model.version),
+            etag: ETag::of(aggregate, job.model.version),
             log,
             position,
             token,
@@ -220,7 +232,7 @@ fn check_before(job: &Job, held: &Aggregate, on: On) -> Result<(), Refused> {
     let known = !held.seen.is_empty();
     let present = held.fields.present();
     if let Some(wanted) = job.command.if_match {
-        let current = known.then(|| ETag::of(&held.seen, job.model.version));
+        let current = known.then(|| ETag::of(held, job.model.version));
         if current != Some(wanted) {
             return Err(Refused::VersionMismatch { current });
         }
@@ -240,7 +252,7 @@ fn check_ops(ops: &[Op], of: &AggregateType, held: &Aggregate, decided: bool) ->
         let field = held.fields.field(&op.field);
         match (&of.fields()[index].kind, &op.action) {
             (FieldKind::Register(Policy::Keep), Action::Set { .. }) if !decided && field.is_some_and(|f| f.candidates().len() > 1) => {
-                return Err(Refused::PreconditionRequired { field: op.field.clone(), current: ETag::of(&held.seen, held.model_version) });
+                return Err(Refused::PreconditionRequired { field: op.field.clone(), current: ETag::of(held, held.model_version) });
             }
             (kind, Action::Add(delta)) => {
                 let entry = match (kind, &op.key) {

@@ -1,10 +1,11 @@
 //! What a commit's result means.
 
 use super::job::Job;
+use super::working::Working;
 use super::{Batch, Shard};
 use crate::limits::MERGE_PAUSE;
 use crate::{Accepted, LogEntry, Refused};
-use sterna_log::{LogId, Position};
+use sterna_log::{AggregateId, LogId, Position};
 use sterna_store::{CommitError, Committed};
 
 impl Shard {
@@ -15,6 +16,7 @@ impl Shard {
         if batch.merges() {
             self.merge_under_way = false;
         }
+        self.notices_due |= std::mem::take(&mut self.notices_wait);
         match result {
             Ok(committed) => self.committed(batch, committed),
             Err(CommitError::Conflict { .. } | CommitError::TooOld | CommitError::MaybeCommitted) => {
@@ -53,6 +55,7 @@ impl Shard {
 
     fn committed(&mut self, mut batch: Batch, committed: Committed) {
         let own = self.own_entry(&mut batch, committed);
+        let mut verdicts = 0;
         // States before the board: whoever hears of an entry finds a state that has it.
         for (id, working) in batch.touched.drain() {
             if working.aggregate.open() > 0 {
@@ -61,6 +64,11 @@ impl Shard {
             if working.bounded {
                 self.region.touched().add(id.clone(), !working.merged);
             }
+            if working.verdicts > 0 {
+                verdicts += working.verdicts;
+                working.noticed.iter().for_each(|shard| self.region.board.poke(*shard));
+            }
+            self.count_tail(&id, &working);
             if !working.aggregate.seen.is_empty() {
                 self.states.put(self.id, id, working.aggregate);
             }
@@ -69,6 +77,9 @@ impl Shard {
             self.append(entry);
         }
         self.merged(&mut batch);
+        if verdicts > 0 {
+            self.region.board.count_verdicts(self.id, verdicts);
+        }
         let own = self.own_log();
         self.metrics.batch_commands.observe(batch.answers.len() as f64);
         for (job, mut accepted, place) in batch.answers {
@@ -77,6 +88,13 @@ impl Shard {
                 accepted.token.raise(own, accepted.position);
             }
             self.answer(job, accepted);
+        }
+    }
+
+    fn count_tail(&self, id: &AggregateId, working: &Working) {
+        let grown = working.aggregate.open() as i64 - working.open_before() as i64;
+        if grown != 0 {
+            self.metrics.tail_events.with_label_values(&[&*id.kind]).add(grown);
         }
     }
 

@@ -4,12 +4,13 @@ use super::job::MergeJob;
 use super::{Batch, Shard};
 use crate::aggregate::Open;
 use crate::keys::progress::ShardProgress;
-use crate::keys::{idem, log, progress};
+use crate::keys::{log, progress};
 use crate::limits::{BATCH_BYTES_MAX, BATCH_MERGES_MAX, MERGE_READ_BYTES};
 use crate::{LogEntry, Logs, MergeError, Merged, Region};
 use std::collections::VecDeque;
 use std::sync::Arc;
 use sterna_crdt::RegionId;
+use sterna_env::mutation;
 use sterna_log::{AggregateId, Applied, Event, LogId, Position, ShardId};
 use sterna_model::Model;
 use sterna_store::ReadError;
@@ -176,6 +177,9 @@ impl Shard {
         let Ok(entry) = head.entry() else { return Readiness::Waits };
         let (me, epoch) = (self.region.me, self.region.life().epoch);
         for &(origin, needed) in &entry.applied.0 {
+            if mutation::on("deps-ignored") {
+                break;
+            }
             let have = if origin == me && needed.epoch == epoch { self.standing.own_tip } else { progress.applied.get(origin) };
             if needed > have {
                 return if origin == me { Readiness::Ahead } else { Readiness::Waits };
@@ -226,19 +230,17 @@ impl Shard {
         if !self.region.clock.observe(&self.region.env, event.update.order.clock) {
             self.metrics.future_clocks.inc();
         }
+        let mut open = Open::of(event, Some(position));
+        open.void = !mutation::on("cause-ignored") && open.cause.as_ref().is_some_and(|cause| batch.void_causes.contains(cause));
         let result = match model.aggregate(&event.kind) {
             None => Err(format!("the model has no aggregate type `{}`", event.kind)),
             Some(_) if dot.n != held.seen.get(dot.incarnation) + 1 => Err(format!("event {dot} came without its predecessor")),
-            Some(of) => {
-                let open = Open::of(event, Some(position));
-                working.apply(open, event.model_version, of, true).map_err(|e| format!("event {dot}: {e}"))
-            }
+            Some(of) => working.apply(open, event.model_version, of, true).map_err(|e| format!("event {dot}: {e}")),
         };
         match result {
             Ok(()) => {
                 working.merged = true;
-                let bucket = idem::bucket(event.update.order.clock, model.idempotency_window_ms);
-                working.remember(&event.key, bucket, event.body_hash, dot, event.answer.as_ref());
+                working.remember_merged(&event.key, dot, model.idempotency_window_ms);
                 true
             }
             Err(reason) if event.critical => {
@@ -275,13 +277,17 @@ impl Shard {
     pub(super) fn break_seals(&mut self) {
         let (region, shard, applied) = (Arc::clone(&self.region), self.id, &self.standing.progress.applied);
         self.seals.retain(|&origin, seal| {
-            let reached = applied.get(origin) >= seal.end;
+            let reached = applied.get(origin) >= seal.end || mutation::on("heartbeat-unsealed");
             if reached {
                 region.board.learn(shard, origin, &seal.applied);
                 region.board.seal(LogId { origin, shard }, seal.sealed, seal.sent_ms);
             }
             !reached
         });
+        let region = &self.region;
+        let log = |origin| LogId { origin, shard };
+        let settled = region.membership.regions().map(|origin| region.board.applied_by_all(log(origin), region.me, region.membership.regions()));
+        self.sweep.settle(settled.collect());
     }
 
     /// Something copied waits to be merged, and may be ready.

@@ -5,6 +5,7 @@
 //! sees, or answers from, what is not durable. At most one batch under way merges, since merging moves the progress record.
 
 mod batch;
+mod causes;
 mod decide;
 mod finish;
 mod job;
@@ -58,6 +59,9 @@ pub(crate) struct Shard {
     merge_under_way: bool,
     failed: bool,
     sweep: Sweep,
+    /// There may be notices of void causes; some wait for a busy aggregate.
+    notices_due: bool,
+    notices_wait: bool,
 }
 
 impl Shard {
@@ -90,6 +94,8 @@ impl Shard {
             merge_under_way: false,
             failed: false,
             sweep,
+            notices_due: true,
+            notices_wait: false,
         }
     }
 
@@ -145,7 +151,7 @@ impl Shard {
         if idle && !jobs_open && !merges_open && self.queue.is_empty() && self.merging.is_empty() {
             return false;
         }
-        let env = self.region.env.clone();
+        let (region, env) = (Arc::clone(&self.region), self.region.env.clone());
         let pause = self.sweep.pause(env.now()).filter(|_| idle && jobs_open);
         tokio::select! {
             biased;
@@ -154,6 +160,7 @@ impl Shard {
                 self.merges.close();
             }
             Some((batch, result)) = self.under_way.next(), if !idle => { self.finish(batch, result).await; }
+            () = region.board.poked(self.id) => { self.notices_due = true; }
             job = self.commands.recv(), if jobs_open && !full && (idle || self.queue.len() < BATCH_COMMANDS_MAX * 2) => { self.queue.extend(job); }
             input = self.merges.recv(), if merges_open && self.merging.len() < 4 => { input.into_iter().for_each(|input| self.accept(input)); }
             () = env.sleep(pause.unwrap_or_default()), if pause.is_some() => self.sweep.wake(),
@@ -177,6 +184,7 @@ impl Shard {
         self.states.forget(self.id);
         self.pending.clear();
         self.reserved.clear();
+        self.notices_due = true;
         match Standing::load(&self.region, &self.logs, self.id).await {
             Ok(standing) => {
                 self.logs.forget(self.own_log());

@@ -21,7 +21,7 @@ type Entries = Vec<(LogId, LogEntry)>;
 
 impl Shard {
     pub(super) async fn prepare(&mut self) -> Prepared {
-        if !self.may_merge() && self.queue.is_empty() && !self.sweep.is_due() {
+        if !self.may_merge() && self.queue.is_empty() && !self.sweep.is_due() && !self.notices_due {
             return Prepared::Nothing;
         }
         self.try_prepare().await.unwrap_or_else(|error| {
@@ -47,14 +47,21 @@ impl Shard {
             };
         }
         let jobs = self.choose();
-        if entries.is_empty() && jobs.is_empty() && batch.copied.is_empty() && swept.is_empty() {
+        let noticed = match self.notices(&*snapshot).await {
+            Ok(notices) => notices,
+            Err(error) => return Err(self.give_back(jobs, &mut batch, error)),
+        };
+        if entries.is_empty() && jobs.is_empty() && batch.copied.is_empty() && swept.is_empty() && noticed.is_empty() {
             return Ok(Prepared::Nothing);
         }
-        if let Err(error) = self.load(&*snapshot, &entries, (&jobs, &swept), &mut batch).await {
-            self.queue.extend(jobs);
-            self.merging.extend(std::mem::take(&mut batch.frames));
-            return Err(error);
+        let others: Vec<AggregateId> = swept.iter().chain(noticed.iter().map(|notice| &notice.target)).cloned().collect();
+        if let Err(error) = self.load(&*snapshot, &entries, (&jobs, &others), &mut batch).await {
+            return Err(self.give_back(jobs, &mut batch, error));
         }
+        if let Err(error) = self.settle_causes(&swept, &mut batch).await {
+            return Err(self.give_back(jobs, &mut batch, error));
+        }
+        self.obey(noticed, &mut batch);
         let model = self.region.model();
         for (log, entry) in &entries {
             self.merge_entry(*log, entry, &model, &mut batch);
@@ -74,6 +81,12 @@ impl Shard {
             return Ok(Prepared::Answered);
         }
         Ok(Prepared::Batch(Box::new(batch)))
+    }
+
+    fn give_back(&mut self, jobs: Vec<Job>, batch: &mut Batch, error: ReadError) -> ReadError {
+        self.queue.extend(jobs);
+        self.merging.extend(std::mem::take(&mut batch.frames));
+        error
     }
 
     /// The commands of this batch: in order of arrival, and for each aggregate in that order too.
@@ -106,12 +119,12 @@ impl Shard {
         &mut self,
         snapshot: &dyn Snapshot,
         entries: &Entries,
-        (jobs, swept): (&[Job], &[AggregateId]),
+        (jobs, others): (&[Job], &[AggregateId]),
         batch: &mut Batch,
     ) -> Result<(), ReadError> {
         let model = self.region.model();
         let merged = || entries.iter().filter_map(|(_, entry)| entry.entry().ok()).flat_map(|entry| &entry.events);
-        let wanted = merged().map(id_of).chain(jobs.iter().map(|job| job.command.aggregate.clone())).chain(swept.iter().cloned());
+        let wanted = merged().map(id_of).chain(jobs.iter().map(|job| job.command.aggregate.clone())).chain(others.iter().cloned());
         let mut ids: Vec<AggregateId> = wanted.collect();
         ids.sort_unstable();
         ids.dedup();
@@ -122,17 +135,20 @@ impl Shard {
         // A key that was made here is known only to this job, so only its own earlier attempt can have used it.
         for job in jobs.iter().filter(|job| (!job.key_made || job.attempts > 0) && known(&job.command.aggregate)) {
             let id = &job.command.aggregate;
-            keys.extend([now, now.saturating_sub(1)].map(|bucket| (id.clone(), job.key.clone(), bucket)));
+            // The newest first, since that one counts. An event from the future has its record there.
+            let ahead = batch.touched[id].aggregate.clock;
+            let newest = idem::bucket(ahead, model.idempotency_window_ms).max(now);
+            let buckets = [newest, newest.saturating_sub(1), now, now.saturating_sub(1)];
+            let buckets = buckets[..].iter().enumerate().filter(|(at, bucket)| !buckets[..*at].contains(bucket));
+            keys.extend(buckets.map(|(_, bucket)| (id.clone(), job.key.clone(), *bucket)));
             // A reaction may be delivered again long after its cause.
             if let Some(cause) = &job.command.cause {
                 let then = idem::bucket(cause.rank.clock, model.idempotency_window_ms);
                 keys.extend((then..=then + 1).filter(|bucket| bucket + 1 < now).map(|bucket| (id.clone(), job.key.clone(), bucket)));
             }
         }
-        for event in merged().filter(|event| known(&id_of(event))) {
-            keys.push((id_of(event), event.key.clone(), idem::bucket(event.update.order.clock, model.idempotency_window_ms)));
-        }
-        self.load_keys(snapshot, keys, batch).await
+        self.load_keys(snapshot, keys, batch).await?;
+        self.load_verdicts(snapshot, entries, jobs, batch).await
     }
 
     async fn load_aggregates(&mut self, snapshot: &dyn Snapshot, ids: Vec<AggregateId>, batch: &mut Batch) -> Result<(), ReadError> {
@@ -140,7 +156,7 @@ impl Shard {
         let (cached, missing): (Vec<_>, Vec<_>) =
             ids.into_iter().map(|id| (sole.then(|| self.states.cached(self.id, &id)).flatten(), id)).partition(|(held, _)| held.is_some());
         let wanted: Vec<_> = missing.iter().map(|(_, id)| (self.id, id)).collect();
-        let mut loaded = load(snapshot, &wanted).await?;
+        let mut loaded = load(snapshot, &wanted, &self.region.model()).await?;
         for aggregate in loaded.iter_mut().flatten() {
             aggregate.place_all(self.region.me, self.end_of_own_log());
         }
@@ -162,10 +178,10 @@ impl Shard {
     ) -> Result<(), ReadError> {
         let keys: Vec<Bytes> = wanted.iter().map(|(id, key, bucket)| idem::key(self.id, *bucket, id, key)).collect();
         let found = snapshot.get_many(&keys).await?;
-        for ((id, key, bucket), bytes) in wanted.into_iter().zip(found) {
+        for ((id, key, _), bytes) in wanted.into_iter().zip(found) {
             let record = bytes.map(|bytes| IdemRecord::decode(&bytes)).transpose().map_err(|e| ReadError::Unavailable(e.to_string()))?;
             if let (Some(working), Some(record)) = (batch.touched.get_mut(&id), record) {
-                working.keys.insert(key, Some((bucket, record)));
+                working.records.entry(key).or_insert(record);
             }
         }
         Ok(())

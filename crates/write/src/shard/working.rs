@@ -1,33 +1,41 @@
 //! An aggregate as a batch changes it.
 
-use crate::aggregate::{Aggregate, Open, encode_chunks};
+use crate::aggregate::{Aggregate, CauseOf, Open, encode_chunk, encode_chunks};
 use crate::keys::idem::{self, IdemRecord};
 use crate::keys::ledger::LedgerRecord;
-use crate::keys::state;
+use crate::keys::void::{self, Voided};
+use crate::keys::{state, tail};
 use crate::{Metrics, Region};
+use bytes::Bytes;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use sterna_crdt::conflicts::Row;
 use sterna_crdt::{Dot, Incarnation, Name, Schema};
 use sterna_env::HashMap;
-use sterna_log::{AggregateId, LogId, Position, ShardId};
+use sterna_log::{AggregateId, LogId, Position, ShardId, shard_of};
 use sterna_store::Transaction;
 
 pub(crate) struct Working {
     pub aggregate: Arc<Aggregate>,
     pub changed: bool,
-    /// Records of keys that this batch looked up or made, by key; `None`: looked up, not there.
-    pub keys: HashMap<Name, Option<(u32, IdemRecord)>>,
-    /// Keys whose record is to be written.
-    pub keys_changed: Vec<Name>,
+    /// Records of keys that this batch found or made.
+    pub records: HashMap<Name, IdemRecord>,
+    /// Those to be written, and where.
+    records_changed: Vec<(u32, Name)>,
+    /// Events that this batch found to be void.
+    voided: Vec<Open>,
+    /// How many verdicts were written, and the shards in which these events may have caused something.
+    pub verdicts: usize,
+    pub noticed: Vec<ShardId>,
     /// As it was before the batch.
     before: Arc<Aggregate>,
-    /// Events of other regions were merged: the ledger may have changed. A command changes no row, as it has seen the whole tail.
+    /// Events of other regions were merged, or verdicts have changed: the ledger may have. A command changes no row, as it has seen the
+    /// whole tail.
     pub merged: bool,
     /// It was changed, and has a bounded counter.
     pub bounded: bool,
     chunks_before: usize,
-    /// About how many bytes the record has.
+    /// About how many bytes the state has.
     pub bytes: usize,
 }
 
@@ -38,8 +46,11 @@ impl Working {
         Self {
             aggregate,
             changed: false,
-            keys: HashMap::default(),
-            keys_changed: Vec::new(),
+            records: HashMap::default(),
+            records_changed: Vec::new(),
+            voided: Vec::new(),
+            verdicts: 0,
+            noticed: Vec::new(),
             before,
             merged: false,
             bounded: false,
@@ -55,21 +66,68 @@ impl Working {
 
     /// Applies an event; on an error nothing is changed.
     pub fn apply(&mut self, event: Open, model_version: u32, schema: &dyn Schema, open: bool) -> Result<(), sterna_crdt::ApplyError> {
-        self.change().apply(event, model_version, schema, open)
+        let voided = self.change().apply(event, model_version, schema, open)?;
+        self.merged |= !voided.is_empty();
+        self.voided.extend(voided);
+        Ok(())
     }
 
-    /// Adds the event to its key's record.
-    pub fn remember(&mut self, key: &Name, bucket: u32, body_hash: [u8; 16], dot: Dot, answer: Option<&Name>) {
-        let slot = self.keys.entry(key.clone()).or_default();
-        match slot {
-            Some((_, record)) if record.dots.contains(&dot) => return,
-            Some((_, record)) => record.dots.push(dot),
-            None => *slot = Some((bucket, IdemRecord { body_hash, dots: vec![dot], answer: answer.map(Name::to_string) })),
+    /// What these causes, which are void, caused here is void.
+    pub fn void_caused_by(&mut self, causes: &[CauseOf], id: &AggregateId, schema: &dyn Schema) {
+        let caused = |open: &Open| !open.void && open.cause.as_ref().is_some_and(|cause| causes.contains(cause));
+        if !self.aggregate.tail().any(caused) {
+            return;
         }
-        self.keys_changed.push(key.clone());
+        match self.change().void_caused_by(causes, schema) {
+            Ok(voided) => {
+                self.merged |= !voided.is_empty();
+                self.voided.extend(voided);
+            }
+            Err(error) => {
+                tracing::error!(aggregate = %id, %error, "parked: it can't be folded again");
+                self.change().parked = Some(error.to_string());
+            }
+        }
     }
 
-    /// Closes what is settled, and writes record, keys and ledger rows.
+    pub fn can_close(&self, settled: &dyn Fn(Incarnation) -> Position) -> bool {
+        self.aggregate.can_close(settled)
+    }
+
+    /// The length of the tail before the batch.
+    pub fn open_before(&self) -> usize {
+        self.before.open()
+    }
+
+    pub fn settle_causes(&mut self, causes: &[CauseOf]) {
+        if self.aggregate.unsettled_causes().any(|cause| causes.contains(cause)) {
+            self.change().settle_causes(causes);
+        }
+    }
+
+    /// Where the reactions of the event that was applied last are sent.
+    pub fn aim(&mut self, targets: Vec<(Name, Name)>) {
+        if let Some(last) = self.change().tail.last_mut() {
+            last.targets = targets;
+        }
+    }
+
+    /// The key of a command that was accepted now.
+    pub fn remember(&mut self, key: &Name, bucket: u32, body_hash: [u8; 16], dot: Dot) {
+        self.records.insert(key.clone(), IdemRecord { body_hash, dots: vec![dot], answer: None });
+        self.records_changed.push((bucket, key.clone()));
+    }
+
+    /// The key of an event that was merged. Of twins each one's record says the same.
+    pub fn remember_merged(&mut self, key: &Name, dot: Dot, window_ms: u64) {
+        let Some((record, twins)) = self.aggregate.record_of(key, Some(dot)) else { return };
+        let mut buckets: Vec<u32> = twins.iter().map(|twin| idem::bucket(twin.update.order.clock, window_ms)).collect();
+        buckets.dedup();
+        self.records_changed.extend(buckets.into_iter().map(|bucket| (bucket, key.clone())));
+        self.records.insert(key.clone(), record);
+    }
+
+    /// Closes what is settled, and writes record, tail, keys, verdicts and ledger rows.
     pub fn write(
         &mut self,
         id: &AggregateId,
@@ -89,23 +147,48 @@ impl Working {
             if aggregate.contested && (closed || self.merged) {
                 write_ledger(id, &self.before, aggregate, schema, metrics, t);
             }
-            aggregate.trim();
+            if closed {
+                aggregate.trim(schema);
+            }
+            write_tail(id, aggregate, shard, t);
         }
         let chunks = encode_chunks(aggregate);
-        (aggregate.chunks, aggregate.bytes) = (chunks.len(), chunks.iter().map(bytes::Bytes::len).sum());
+        (aggregate.chunks, aggregate.bytes) = (chunks.len(), self.bytes);
         for (chunk, value) in chunks.iter().enumerate() {
             t.put(state::key(shard, id, chunk as u8), value.clone());
         }
         for chunk in chunks.len()..self.chunks_before {
             t.clear_key(&state::key(shard, id, chunk as u8));
         }
-        for key in self.keys_changed.drain(..) {
-            if let Some(Some((bucket, record))) = self.keys.get(&key) {
-                t.put(idem::key(shard, *bucket, id, &key), record.encode());
+        for (bucket, key) in self.records_changed.drain(..) {
+            if let Some(record) = self.records.get(&key) {
+                t.put(idem::key(shard, bucket, id, &key), record.encode());
             }
+        }
+        self.write_verdicts(id, region, shard, metrics, t);
+    }
+
+    /// Marks void events, and leaves notices with what they may have caused.
+    fn write_verdicts(&mut self, id: &AggregateId, region: &Region, shard: ShardId, metrics: &Metrics, t: &mut Transaction) {
+        for open in self.voided.drain(..) {
+            let voided = Voided { kind: id.kind.clone(), id: id.id.clone(), dot: open.dot(), order: open.update.order };
+            t.put(void::mark(shard, &id.kind, &id.id, open.dot()), PRESENT);
+            t.writes.push(void::news(shard, t.writes.len() as u32, &voided));
+            let cause = (id.kind.clone(), id.id.clone(), open.dot());
+            for (kind, target) in &open.targets {
+                let target = AggregateId { kind: kind.clone(), id: target.clone() };
+                let shard = shard_of(&target.kind, &target.id, region.shards());
+                t.put(void::notice(shard, &target, &cause), PRESENT);
+                self.noticed.push(shard);
+            }
+            self.verdicts += 1;
+            let why = if open.cause.is_some() { "reaction" } else { "command" };
+            metrics.voided.with_label_values(&[&*id.kind, why]).inc();
         }
     }
 }
+
+const PRESENT: Bytes = Bytes::from_static(&[1]);
 
 /// Up to where every member has applied the log of an incarnation's region.
 pub(crate) fn settled(region: &Region, shard: ShardId, incarnation: Incarnation) -> Position {
@@ -113,11 +196,27 @@ pub(crate) fn settled(region: &Region, shard: ShardId, incarnation: Incarnation)
     region.board.applied_by_all(log, region.me, region.membership.regions())
 }
 
+fn write_tail(id: &AggregateId, aggregate: &mut Aggregate, shard: ShardId, t: &mut Transaction) {
+    let (written, dropped) = aggregate.tail.take_changes();
+    for (chunk, held) in &written {
+        if *held {
+            t.clear(tail::chunk(shard, id, chunk.number));
+        }
+        for (piece, value) in encode_chunk(chunk).into_iter().enumerate() {
+            t.put(tail::key(shard, id, chunk.number, piece as u8), value);
+        }
+    }
+    for number in dropped {
+        t.clear(tail::chunk(shard, id, number));
+    }
+}
+
 /// Writes the difference. Rows whose loser was closed before are final, and stay whatever the tail says now.
 fn write_ledger(id: &AggregateId, before: &Aggregate, after: &Aggregate, schema: &dyn Schema, metrics: &Metrics, t: &mut Transaction) {
-    let closed_before: Vec<Dot> = before.tail.iter().filter(|open| open.closed).map(|open| open.update.dot).collect();
+    let mut closed_before: Vec<Dot> = before.tail.iter().filter(|open| open.closed).map(|open| open.update.dot).collect();
+    closed_before.sort_unstable();
     let keyed = |rows: Vec<(Row, bool)>| -> BTreeMap<bytes::Bytes, LedgerRecord> {
-        let open = rows.iter().filter(|(row, _)| !closed_before.contains(&row.loser));
+        let open = rows.iter().filter(|(row, _)| closed_before.binary_search(&row.loser).is_err());
         open.map(|(row, is_final)| LedgerRecord::of(id, row, *is_final)).map(|record| (record.key(), record)).collect()
     };
     let (before, after) = (keyed(before.ledger(schema)), keyed(after.ledger(schema)));

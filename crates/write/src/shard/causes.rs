@@ -1,0 +1,124 @@
+//! Verdicts that come from other aggregates, in whatever shard: an event whose cause is void is void.
+//!
+//! Whoever finds an event void marks it, and leaves a notice with each aggregate that it may have caused something in. An event that is applied
+//! looks for its cause's mark, with a read conflict; so either it sees the mark, or the notice finds the event.
+
+use super::{Batch, Job, Shard};
+use crate::LogEntry;
+use crate::aggregate::{Aggregate, CauseOf};
+use crate::keys::void;
+use crate::limits::{CAUSES_MAX, NOTICES_MAX};
+use bytes::Bytes;
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use sterna_log::{AggregateId, Cause, LogId, ShardId, shard_of};
+use sterna_store::{Page, ReadError, Snapshot};
+
+/// What a void cause is to do to an aggregate.
+pub(super) struct Notice {
+    key: Bytes,
+    pub target: AggregateId,
+    cause: CauseOf,
+}
+
+impl Shard {
+    /// Finds out which of the causes of what is to be applied are void.
+    pub(super) async fn load_verdicts(
+        &mut self,
+        snapshot: &dyn Snapshot,
+        entries: &[(LogId, LogEntry)],
+        jobs: &[Job],
+        batch: &mut Batch,
+    ) -> Result<(), ReadError> {
+        let merged = entries.iter().filter_map(|(_, entry)| entry.entry().ok()).flat_map(|entry| &entry.events);
+        let causes = merged.filter_map(|event| event.cause.as_ref()).chain(jobs.iter().filter_map(|job| job.command.cause.as_ref()));
+        let causes: BTreeSet<CauseOf> = causes.map(cause_of).collect();
+        if causes.is_empty() {
+            return Ok(());
+        }
+        let keys: Vec<Bytes> = causes.iter().map(|cause| self.mark(cause)).collect();
+        let found = snapshot.get_many(&keys).await?;
+        keys.iter().for_each(|key| _ = batch.transaction.read_key(key));
+        batch.void_causes = causes.into_iter().zip(found).filter(|(_, mark)| mark.is_some()).map(|(cause, _)| cause).collect();
+        Ok(())
+    }
+
+    /// The notices whose aggregates are free.
+    pub(super) async fn notices(&mut self, snapshot: &dyn Snapshot) -> Result<Vec<Notice>, ReadError> {
+        if !self.notices_due {
+            return Ok(Vec::new());
+        }
+        let pairs = snapshot.scan(void::all_notices(self.id), Page::first(NOTICES_MAX)).await?;
+        let read = pairs.iter().filter_map(|(key, _)| {
+            let (target, cause) = void::parse_notice(key)?;
+            Some(Notice { key: key.clone(), target, cause })
+        });
+        let (busy, free): (Vec<_>, Vec<_>) = read.partition(|notice| self.busy.contains(&notice.target));
+        // A commit that frees them wakes this up again.
+        self.notices_wait = !busy.is_empty();
+        self.notices_due = pairs.len() == NOTICES_MAX && !free.is_empty();
+        Ok(free)
+    }
+
+    /// Makes void what void causes caused. The aggregates are loaded.
+    pub(super) fn obey(&mut self, notices: Vec<Notice>, batch: &mut Batch) {
+        let model = self.region.model();
+        for notice in notices {
+            let Some(of) = model.aggregate(&notice.target.kind) else { continue };
+            if let Some(working) = batch.touched.get_mut(&notice.target) {
+                working.void_caused_by(&[notice.cause], &notice.target, of);
+            }
+            batch.transaction.clear_key(&notice.key);
+        }
+    }
+
+    /// Learns which causes of events in these aggregates' tails are settled, so that the verdicts on them are final.
+    pub(super) async fn settle_causes(&mut self, swept: &[AggregateId], batch: &mut Batch) -> Result<(), ReadError> {
+        let tails = swept.iter().filter_map(|id| batch.touched.get(id));
+        let causes: BTreeSet<CauseOf> = tails.flat_map(|working| working.aggregate.unsettled_causes().cloned()).take(CAUSES_MAX).collect();
+        if causes.is_empty() {
+            return Ok(());
+        }
+        let ids: Vec<AggregateId> = causes.iter().map(|(kind, id, _)| AggregateId { kind: kind.clone(), id: id.clone() }).collect();
+        let held = Arc::clone(&self.states).get_many(&ids).await?;
+        let known = causes.into_iter().zip(held).filter_map(|(cause, held)| Some((cause, held?)));
+        let settled: Vec<CauseOf> = known.filter(|(cause, held)| self.is_settled(cause, held)).map(|(cause, _)| cause).collect();
+        if settled.is_empty() {
+            return Ok(());
+        }
+        // Whoever has settled a cause has its twins, and so their marks: but only who looks after that sees them.
+        let keys: Vec<Bytes> = settled.iter().map(|cause| self.mark(cause)).collect();
+        let snapshot = Arc::clone(&self.region.store).snapshot().await?;
+        let marks = snapshot.get_many(&keys).await?;
+        let void: Vec<CauseOf> = settled.iter().zip(marks).filter(|(_, mark)| mark.is_some()).map(|(cause, _)| cause.clone()).collect();
+        let model = self.region.model();
+        for id in swept {
+            let (Some(working), Some(of)) = (batch.touched.get_mut(id), model.aggregate(&id.kind)) else { continue };
+            working.void_caused_by(&void, id, of);
+            working.settle_causes(&settled);
+        }
+        Ok(())
+    }
+
+    /// The verdict on this event, which `held` may have, is final.
+    fn is_settled(&self, (kind, id, dot): &CauseOf, held: &Aggregate) -> bool {
+        let Some(open) = held.tail().find(|open| open.dot() == *dot) else { return held.seen.contains(*dot) };
+        let origin = dot.incarnation.region();
+        let log = LogId { origin, shard: self.shard_of(kind, id) };
+        let position = open.position.unwrap_or_else(|| self.region.board.applied(log.shard).get(origin));
+        let all = self.region.board.applied_by_all(log, self.region.me, self.region.membership.regions());
+        open.closed || open.cause_settled && position <= all
+    }
+
+    fn mark(&self, (kind, id, dot): &CauseOf) -> Bytes {
+        void::mark(self.shard_of(kind, id), kind, id, *dot)
+    }
+
+    fn shard_of(&self, kind: &str, id: &str) -> ShardId {
+        shard_of(kind, id, self.region.shards())
+    }
+}
+
+pub(super) fn cause_of(cause: &Cause) -> CauseOf {
+    (cause.kind.clone(), cause.id.clone(), cause.dot)
+}
