@@ -1,7 +1,7 @@
 //! A document's version.
 
-use std::fmt;
 use crate::Aggregate;
+use std::fmt;
 use sterna_crdt::VersionVector;
 
 /// Strong, and equal in all regions: a hash of the aggregate's vector, of how many of its events are void (a verdict changes the state

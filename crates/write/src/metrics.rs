@@ -51,7 +51,10 @@ impl Metrics {
             transfers: counter("sterna_write_rights_transfers_total", "Transfers of a bounded counter's rights to other regions."),
             voided: counters("sterna_write_voided_total", "Events found to be void here, by type and kind of event.", &["type", "event"]),
             tail_events: IntGaugeVec::new(
-                Opts::new("sterna_write_tail_events", "Events that something concurrent may still join, in aggregates written by this process."),
+                Opts::new(
+                    "sterna_write_tail_events",
+                    "Events that something concurrent may still join, in aggregates written by this process.",
+                ),
                 &["type"],
             )
             .expect("the name is valid"),

@@ -167,8 +167,12 @@ pub fn fold(all: &[&Update], schema: &[(&'static str, FieldKind)]) -> Visible {
                 let live = surviving(all, name, Some(&key), inner);
                 if !live.is_empty() {
                     keep(Some(&key), inner, &live);
-                    let Value::Int(text) = &key else { panic!("keys are ints here") };
-                    entries.push((Name::from(text.to_string()), leaf_value(inner, live)));
+                    let text = match &key {
+                        Value::Int(number) => Name::from(number.to_string()),
+                        Value::Str(text) => Name::from(&**text),
+                        other => panic!("{other:?} is no key in these histories"),
+                    };
+                    entries.push((text, leaf_value(inner, live)));
                 }
             }
             Value::Object(entries)

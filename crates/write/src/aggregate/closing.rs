@@ -35,7 +35,8 @@ pub(super) fn closing<'a>(tail: impl Iterator<Item = &'a Open>, settled: &dyn Fn
         lanes[at].clear = lane.events[..lane.settled].partition_point(|open| open.dot().n <= seen_by_others);
     }
     let one_step = mutation::on("closed-too-early");
-    let is_closed = |at: usize, open: &Open| one_step || lanes.iter().enumerate().all(|(other, lane)| other == at || lane.is_clear_beside(open));
+    let is_closed =
+        |at: usize, open: &Open| one_step || lanes.iter().enumerate().all(|(other, lane)| other == at || lane.is_clear_beside(open));
     let closed = lanes.iter().enumerate().flat_map(|(at, lane)| {
         let clear = &lane.events[..lane.clear];
         clear.iter().take_while(move |open| open.closed || is_closed(at, open))

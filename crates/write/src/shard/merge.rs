@@ -286,7 +286,8 @@ impl Shard {
         });
         let region = &self.region;
         let log = |origin| LogId { origin, shard };
-        let settled = region.membership.regions().map(|origin| region.board.applied_by_all(log(origin), region.me, region.membership.regions()));
+        let settled =
+            region.membership.regions().map(|origin| region.board.applied_by_all(log(origin), region.me, region.membership.regions()));
         self.sweep.settle(settled.collect());
     }
 

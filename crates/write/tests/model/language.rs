@@ -1,0 +1,108 @@
+//! The model that the histories are about: every kind of field and policy, deletes of both sorts, reactions two deep.
+
+use sterna_crdt::{FieldKind, Policy, RegionId};
+
+pub const REGIONS: [&str; 3] = ["a", "b", "c"];
+/// Types; an aggregate of `thing` causes something in `other`, and that in `third`.
+pub const TYPES: [&str; 4] = ["thing", "doomed", "other", "third"];
+pub const WINDOW_MS: u64 = 3_600_000;
+
+pub fn schema() -> Vec<(&'static str, FieldKind)> {
+    let register = FieldKind::Register;
+    let map = |kind| FieldKind::Map(Box::new(kind));
+    vec![
+        ("count", FieldKind::Counter),
+        ("counts", map(FieldKind::Counter)),
+        ("flag", FieldKind::Flag),
+        ("keep", register(Policy::Keep)),
+        ("latest", register(Policy::Latest)),
+        ("latests", map(register(Policy::Latest))),
+        ("max", register(Policy::Max)),
+        ("max_by", register(Policy::MaxBy)),
+        ("min", register(Policy::Min)),
+        ("min_by", register(Policy::MinBy)),
+        ("prefer", register(Policy::Prefer(vec![RegionId(2), RegionId(0)]))),
+        ("set", FieldKind::Set),
+        ("sets", map(FieldKind::Set)),
+    ]
+}
+
+pub fn text() -> String {
+    let mut text = "version = 1\nidempotency_window = '1h'\n".to_owned();
+    for kind in TYPES {
+        let wins = kind == "doomed";
+        text.push_str(&format!("[aggregate.{kind}]\ndelete_wins = {wins}\n{}", FIELDS.replace("TYPE", kind)));
+    }
+    text + REACTIONS
+}
+
+const FIELDS: &str = r#"
+[aggregate.TYPE.fields]
+count   = "counter"
+counts  = { map = "counter" }
+flag    = "flag"
+keep    = { register = "int", on_conflict = "keep" }
+latest  = "int?"
+latests = { map = "int" }
+max     = { register = "int", on_conflict = "max" }
+max_by  = { register = "int", on_conflict = { max_by = "args.n" } }
+min     = { register = "int", on_conflict = "min" }
+min_by  = { register = "int", on_conflict = { min_by = "args.n" } }
+prefer  = { register = "int", on_conflict = { prefer = ["c", "a"] } }
+set     = { set = "int" }
+sets    = { map = { set = "int" } }
+
+[aggregate.TYPE.commands]
+add        = { args = { n = "int", k = "string" }, effects = [{ add = "args.n", to = "count" }] }
+add_key    = { args = { n = "int", k = "string" }, effects = [{ add = "args.n", to = "counts", key = "args.k" }] }
+drop_key   = { args = { n = "int", k = "string" }, effects = [{ remove_key = "args.k", from = "counts" }] }
+raise      = { args = { n = "int", k = "string" }, effects = [{ set = "args.n > 1", to = "flag" }] }
+set_keep   = { args = { n = "int", k = "string" }, effects = [{ set = "args.n", to = "keep" }] }
+set_latest = { args = { n = "int", k = "string" }, effects = [{ set = "args.n", to = "latest" }] }
+set_key    = { args = { n = "int", k = "string" }, effects = [{ set = "args.n", to = "latests", key = "args.k" }] }
+drop_set   = { args = { n = "int", k = "string" }, effects = [{ remove_key = "args.k", from = "latests" }] }
+set_best   = { args = { n = "int", k = "string" }, effects = [{ set = "args.n", to = "max" }, { set = "args.n", to = "min" }] }
+set_by     = { args = { n = "int", k = "string" }, effects = [{ set = "args.n", to = "max_by" }, { set = "args.n", to = "min_by" }] }
+set_prefer = { args = { n = "int", k = "string" }, effects = [{ set = "args.n", to = "prefer" }] }
+insert     = { args = { n = "int", k = "string" }, effects = [{ insert = "args.n", to = "set" }, { insert = "args.n", to = "sets", key = "args.k" }] }
+remove     = { args = { n = "int", k = "string" }, effects = [{ remove = "args.n", from = "set" }, { remove = "args.n", from = "sets", key = "args.k" }] }
+delete     = { args = { n = "int", k = "string" }, effects = [{ delete = true }] }
+"#;
+
+/// How often each is drawn.
+pub const COMMANDS: [(&str, usize); 14] = [
+    ("add", 6),
+    ("add_key", 2),
+    ("drop_key", 1),
+    ("raise", 2),
+    ("set_keep", 2),
+    ("set_latest", 6),
+    ("set_key", 2),
+    ("drop_set", 1),
+    ("set_best", 1),
+    ("set_by", 1),
+    ("set_prefer", 1),
+    ("insert", 2),
+    ("remove", 2),
+    ("delete", 1),
+];
+
+const REACTIONS: &str = r#"
+[reaction.note]
+on   = "thing.add"
+send = "other.set_latest"
+to   = "'b'"
+args = { n = "args.n", k = "args.k" }
+
+[reaction.count]
+on   = "thing.add"
+send = "other.add"
+to   = "id"
+args = { n = "args.n", k = "args.k" }
+
+[reaction.third]
+on   = "other.add"
+send = "third.insert"
+to   = "id"
+args = { n = "args.n", k = "args.k" }
+"#;
