@@ -16,6 +16,7 @@ pub(crate) use open::{CauseOf, targets};
 pub(crate) use record::{encode_chunk, encode_chunks, load};
 pub use tail::Tail;
 
+use crate::limits::TAIL_INLINE_EVENTS_MAX;
 use smallvec::SmallVec;
 use std::sync::Arc;
 use sterna_crdt::{ApplyError, Clock, Dot, Fields, Incarnation, RegionId, Schema, VersionVector};
@@ -95,6 +96,11 @@ impl Aggregate {
             self.tail.push(event);
         }
         Ok(voided)
+    }
+
+    /// Its tail is to be looked at though the shard is at work: ledger rows wait to be final, or it has become long.
+    pub(crate) fn presses(&self) -> bool {
+        self.contested || self.tail.len() > TAIL_INLINE_EVENTS_MAX
     }
 
     /// Closes what nothing concurrent can join any more; `settled` says, for an incarnation's log, up to where every member has

@@ -59,7 +59,7 @@ impl Shard {
         // States before the board: whoever hears of an entry finds a state that has it.
         for (id, working) in batch.touched.drain() {
             if working.aggregate.open() > 0 {
-                self.sweep.add(&id, working.aggregate.contested);
+                self.sweep.add(&id, working.aggregate.presses());
             }
             if working.bounded {
                 self.region.touched().add(id.clone(), !working.merged);

@@ -3,7 +3,9 @@
 use super::working::settled;
 use super::{Batch, Shard};
 use crate::keys::state;
-use crate::limits::{SWEEP_AGGREGATES_MAX, SWEEP_BATCH_MAX, SWEEP_PAUSE_FIRST, SWEEP_PAUSE_MAX, SWEEP_PAUSE_SEARCH, SWEEP_QUIET};
+use crate::limits::{
+    SWEEP_AGGREGATES_MAX, SWEEP_BATCH_MAX, SWEEP_LATE, SWEEP_PAUSE_FIRST, SWEEP_PAUSE_MAX, SWEEP_PAUSE_SEARCH, SWEEP_QUIET,
+};
 use bytes::Bytes;
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -27,6 +29,8 @@ pub(super) struct Sweep {
     at: Option<Instant>,
     quiet_at: Option<Instant>,
     due: bool,
+    /// Up to where each region's log was settled when that last changed.
+    settled: Vec<Position>,
 }
 
 impl Sweep {
@@ -42,6 +46,7 @@ impl Sweep {
             at: None,
             quiet_at: None,
             due: false,
+            settled: Vec::new(),
         }
     }
 
@@ -58,6 +63,17 @@ impl Sweep {
 
     pub fn wake(&mut self) {
         (self.due, self.at) = (true, None);
+    }
+
+    /// More is settled than before, so that it is worth to look soon.
+    pub fn settle(&mut self, settled: Vec<Position>) {
+        if self.settled != settled {
+            (self.settled, self.pause, self.at) = (settled, SWEEP_PAUSE_FIRST, self.at.filter(|_| self.pause == SWEEP_PAUSE_FIRST));
+        }
+    }
+
+    fn is_late(&self, now: Instant) -> bool {
+        self.at.is_some_and(|at| now > at + SWEEP_LATE)
     }
 
     pub fn is_due(&self) -> bool {
@@ -91,12 +107,16 @@ impl Sweep {
 impl Shard {
     /// The aggregates to look at in this batch, when it is time.
     pub(super) async fn sweepable(&mut self, snapshot: &dyn Snapshot) -> Result<Vec<AggregateId>, ReadError> {
-        if !std::mem::take(&mut self.sweep.due) || !self.queue.is_empty() || !self.under_way.is_empty() {
+        let busy = !self.queue.is_empty() || !self.under_way.is_empty();
+        let due = std::mem::take(&mut self.sweep.due) && !busy;
+        let now = self.region.env.now();
+        if !due && !self.sweep.is_late(now) {
             return Ok(Vec::new());
         }
-        let now = self.region.env.now();
-        let quiet = self.sweep.quiet_at.is_some_and(|at| at <= now);
-        let taken = self.sweep.take(quiet);
+        self.sweep.at = None;
+        let quiet = !busy && self.sweep.quiet_at.is_some_and(|at| at <= now);
+        let (busy, taken): (Vec<_>, Vec<_>) = self.sweep.take(quiet).into_iter().partition(|id| self.busy.contains(id));
+        busy.iter().for_each(|id| self.sweep.add(id, true));
         match taken.is_empty() && quiet && (self.sweep.more || self.sweep.search.is_some()) {
             true => self.search(snapshot).await,
             false => Ok(taken),
@@ -128,11 +148,11 @@ impl Shard {
         let mut closed = false;
         for id in ids {
             let Some(working) = batch.touched.get_mut(&id) else { continue };
-            if working.aggregate.can_close(&settled) {
+            if working.can_close(&settled) {
                 working.change();
                 closed = true;
             } else if working.aggregate.open() > 0 {
-                self.sweep.add(&id, working.aggregate.contested);
+                self.sweep.add(&id, working.aggregate.presses());
             }
         }
         self.sweep.due = closed;
