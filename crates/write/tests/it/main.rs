@@ -4,3 +4,4 @@ mod cluster;
 mod commands;
 mod faults;
 mod merging;
+mod sweeping;
