@@ -11,13 +11,13 @@ const REQUEST_COMMANDS: u64 = 10_000;
 /// How far views may be behind when the last command was answered.
 const BEHIND_MAX: Duration = Duration::from_secs(1);
 
-/// Sends `commands` over `connections`, round robin over `aggregates`; commands/s. Prints what it saw.
-pub async fn run(region: &Region, commands: u64, aggregates: u64, connections: u64) -> Result<f64> {
+/// Sends `commands`, the first of them number `from`, over `connections`, round robin over `aggregates`; commands/s. Prints what it saw.
+pub async fn run(region: &Region, from: u64, commands: u64, aggregates: u64, connections: u64) -> Result<f64> {
     let (start, cpu) = (Instant::now(), region.cpu_seconds()?);
     let share = commands / connections;
     let workers = (0..connections).map(|worker| {
         let address = region.address.clone();
-        tokio::spawn(async move { send(&address, worker * share, share, aggregates, connections).await })
+        tokio::spawn(async move { send(&address, from + worker * share, share, aggregates).await })
     });
     let workers: Vec<_> = workers.collect();
     let mut token = String::new();
@@ -45,12 +45,12 @@ pub async fn run(region: &Region, commands: u64, aggregates: u64, connections: u
 }
 
 /// Returns the last token.
-async fn send(address: &str, first: u64, count: u64, aggregates: u64, stride: u64) -> Result<String> {
+async fn send(address: &str, first: u64, count: u64, aggregates: u64) -> Result<String> {
     let mut connection = Connection::open(address).await?;
     let mut token = String::new();
     let mut at = 0;
     while at < count {
-        let body = lines(first + at, REQUEST_COMMANDS.min(count - at), aggregates, stride);
+        let body = lines(first + at, REQUEST_COMMANDS.min(count - at), aggregates);
         at += REQUEST_COMMANDS;
         let answer = connection.post("/v1/commands", "content-type: application/x-ndjson\r\n", body.as_bytes()).await?;
         let last = answer.body.trim_ascii_end().rsplit(|b| *b == b'\n').next().unwrap_or_default();
@@ -63,11 +63,11 @@ async fn send(address: &str, first: u64, count: u64, aggregates: u64, stride: u6
     Ok(token)
 }
 
-fn lines(first: u64, count: u64, aggregates: u64, stride: u64) -> String {
+fn lines(first: u64, count: u64, aggregates: u64) -> String {
     let mut body = String::with_capacity(count as usize * 128);
     for n in first..first + count {
-        // Neighbours go to different aggregates, as they do in life.
-        let cart = n.wrapping_mul(7919 * stride + 2) % aggregates;
+        // Neighbours go to different aggregates, as they do in life; 7919 is a prime, so all of them have their turn.
+        let cart = n.wrapping_mul(7919) % aggregates;
         writeln!(body, r#"{{"type":"cart","id":"c-{cart}","command":"add_item","args":{{"sku":"s{}","quantity":1}},"key":"k{n}"}}"#, n % 5)
             .expect("a String grows");
     }

@@ -1,6 +1,6 @@
 //! Load generator: one region of the real binary, as a process of its own, and clients on the same machine.
 //!
-//! Each figure is printed beside a measured `fdatasync`, since that, not the code, decides much of it. See `loadtests/README.md`.
+//! Each figure is printed beside a measured `fdatasync`, since that, not the code, decides much of it. `docs/figures.md` has what was seen.
 #![allow(clippy::print_stdout, clippy::disallowed_methods, reason = "a command line tool that measures by the real clock")]
 
 mod bulk;
@@ -62,8 +62,10 @@ enum Workload {
     },
     /// Resident memory of a process that does nothing
     Idle,
-    /// Bulk commands with 10^6 aggregates against 10^3, in turn
+    /// Bulk commands on 10^6 aggregates that are there against 10^3, in turn
     Cardinality {
+        #[arg(long, default_value_t = 500_000)]
+        commands: u64,
         #[arg(long, default_value_t = 3)]
         rounds: u32,
     },
@@ -77,7 +79,7 @@ async fn main() -> Result<()> {
     match arguments.workload {
         Workload::Bulk { commands, aggregates, connections } => {
             let region = start().await?;
-            let rate = bulk::run(&region, commands, aggregates, connections).await?;
+            let rate = bulk::run(&region, 0, commands, aggregates, connections).await?;
             println!("{rate:.0} commands/s; {} MB resident at the end", region.resident_mb()?);
         }
         Workload::Single { connections, seconds, aggregates } => {
@@ -86,7 +88,7 @@ async fn main() -> Result<()> {
         }
         Workload::Reads { connections, seconds, aggregates } => {
             let region = start().await?;
-            bulk::run(&region, aggregates, aggregates, 1).await?;
+            bulk::run(&region, 0, aggregates, aggregates, 1).await?;
             reads::run(&region, connections, Duration::from_secs(seconds), aggregates).await?;
         }
         Workload::Idle => {
@@ -94,12 +96,13 @@ async fn main() -> Result<()> {
             tokio::time::sleep(Duration::from_secs(3)).await;
             println!("{} MB resident, idle", region.resident_mb()?);
         }
-        Workload::Cardinality { rounds } => {
+        Workload::Cardinality { rounds, commands } => {
             for _ in 0..rounds {
                 let mut rates = Vec::new();
                 for aggregates in [1_000, 1_000_000] {
                     let region = start().await?;
-                    rates.push(bulk::run(&region, 1_000_000, aggregates, 4).await?);
+                    bulk::run(&region, 0, aggregates, aggregates, 4).await?;
+                    rates.push(bulk::run(&region, aggregates, commands, aggregates, 4).await?);
                 }
                 println!("10^3: {:.0}/s, 10^6: {:.0}/s, ratio {:.2}", rates[0], rates[1], rates[1] / rates[0]);
             }
