@@ -1,0 +1,25 @@
+//! Which events have no effect.
+
+use crate::{Dot, Event};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// Of several events of one key on one aggregate all but that of the smallest rank; and every event whose cause is void.
+pub fn voids(events: &[Event]) -> BTreeSet<(String, Dot)> {
+    let mut twins: BTreeMap<(&str, &str), Vec<&Event>> = BTreeMap::new();
+    for event in events {
+        twins.entry((&event.aggregate, &event.key)).or_default().push(event);
+    }
+    let mut void = BTreeSet::new();
+    for group in twins.values() {
+        let least = group.iter().map(|event| event.rank).min();
+        void.extend(group.iter().filter(|event| Some(event.rank) > least).map(|event| (event.aggregate.clone(), event.dot)));
+    }
+    loop {
+        let live = events.iter().filter(|event| !void.contains(&(event.aggregate.clone(), event.dot)));
+        let more: Vec<_> = live.filter(|e| e.cause.as_ref().is_some_and(|cause| void.contains(cause))).map(|e| (e.aggregate.clone(), e.dot)).collect();
+        if more.is_empty() {
+            return void;
+        }
+        void.extend(more);
+    }
+}

@@ -1,0 +1,241 @@
+//! One simulated client: a session that writes, reads, retries, and takes over others' tokens.
+
+use crate::coverage::Coverage;
+use crate::dice::Dice;
+use crate::history::Shared;
+use crate::http::{self, Reply, Request, TOKEN};
+use crate::plan::KNOBS;
+use crate::trace::Trace;
+use crate::workload::{self, Command};
+use parking_lot::Mutex;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+use sterna_checkers::{Answer, Attempt, Pass, Read, Step};
+use sterna_env::Env;
+
+/// What all clients of a run share.
+#[derive(Clone)]
+pub struct World {
+    pub env: Env,
+    pub regions: Vec<&'static str>,
+    pub ids: usize,
+    pub think_ms: u64,
+    pub history: Shared,
+    pub coverage: Arc<Mutex<Coverage>>,
+    pub trace: Trace,
+    pub stop: Arc<AtomicBool>,
+    /// By client.
+    pub tokens: Arc<Mutex<Vec<Option<String>>>>,
+}
+
+pub struct Client {
+    pub number: usize,
+    pub name: String,
+    pub world: World,
+    pub dice: Dice,
+    pub made: u64,
+}
+
+const WAIT: Duration = Duration::from_secs(4);
+const ATTEMPTS_MAX: usize = 4;
+
+impl World {
+    pub fn now_ms(&self) -> u64 {
+        turmoil::sim_elapsed().map_or(0, |elapsed| elapsed.as_millis() as u64)
+    }
+}
+
+impl Client {
+    pub async fn run(mut self) {
+        while !self.world.stop.load(Ordering::Relaxed) {
+            match self.dice.below(100) {
+                0..58 => self.command().await,
+                58..88 => self.read().await,
+                88..94 => self.pass(),
+                _ => self.look_around().await,
+            }
+            let pause = self.dice.between(1, self.world.think_ms);
+            self.world.env.sleep(Duration::from_millis(pause)).await;
+        }
+    }
+
+    async fn command(&mut self) {
+        self.made += 1;
+        let command = workload::choose(&mut self.dice, &format!("{}-{}", self.name, self.made), self.world.ids);
+        let mut region = self.region();
+        if !KNOBS.bounds && command.bounded {
+            region = self.world.regions[0];
+        }
+        let if_match = if command.name == "keep" && self.dice.happens(500) { self.etag(region, &command.aggregate).await } else { None };
+        let key = if self.dice.happens(100) { None } else { Some(format!("k-{}", command.mark)) };
+        for attempt in 0..ATTEMPTS_MAX {
+            let (reply, with_token) = self.send(region, &command, key.as_deref(), if_match.as_deref()).await;
+            let answer = answer(&reply);
+            self.tell(region, &command, key.as_deref(), with_token, answer.clone());
+            match answer {
+                // Without a key the server made one, and nobody can know whether a second try is the same command.
+                Answer::Unknown { .. } if key.is_some() && !self.world.stop.load(Ordering::Relaxed) => {}
+                _ => break,
+            }
+            if attempt + 1 < ATTEMPTS_MAX {
+                let elsewhere = KNOBS.twins && !command.bounded | KNOBS.bounds && self.dice.happens(500);
+                let next = if elsewhere { *self.dice.pick(&self.world.regions) } else { region };
+                let what = if next == region { "retry of a key in the same region" } else { "retry of a key in another region" };
+                self.world.coverage.lock().count(what);
+                region = next;
+                let pause = self.dice.between(50, 800);
+                self.world.env.sleep(Duration::from_millis(pause)).await;
+            }
+        }
+    }
+
+    async fn send(&mut self, region: &str, command: &Command, key: Option<&str>, if_match: Option<&str>) -> (Result<Reply, String>, bool) {
+        let path = format!("/v1/{}/{}", command.aggregate, command.name);
+        // A list that grows long is sent, so that the answer joins it to one.
+        let token = self.token().filter(|token| token.split(',').count() > 8 || self.dice.happens(850));
+        let mut headers = Vec::new();
+        headers.extend(key.map(|key| ("idempotency-key", key)));
+        headers.extend(if_match.map(|etag| ("if-match", etag)));
+        headers.extend(token.as_deref().map(|token| (TOKEN, token)));
+        let request = Request { host: region, method: "POST", path: &path, headers: &headers, body: command.args.to_string() };
+        let reply = http::send(&self.world.env, request, WAIT).await;
+        if let Ok(reply) = &reply
+            && reply.status == 200
+        {
+            self.keep(reply, token.is_some());
+        }
+        (reply, token.is_some())
+    }
+
+    fn tell(&self, region: &str, command: &Command, key: Option<&str>, with_token: bool, answer: Answer) {
+        let mut coverage = self.world.coverage.lock();
+        let said = match &answer {
+            Answer::Accepted { event, replayed } => {
+                coverage.count(if *replayed { "command replayed" } else { "command accepted" });
+                format!("accepted as {event}{}", if *replayed { ", replayed" } else { "" })
+            }
+            Answer::Refused { status, code } => {
+                coverage.count("command refused");
+                coverage.count_if("bound refused a spend", code == "bound-reached");
+                format!("refused: {status} {code}")
+            }
+            Answer::Unknown { why } => {
+                coverage.count("outcome unknown to the client");
+                format!("unknown: {why}")
+            }
+        };
+        drop(coverage);
+        let at_ms = self.world.now_ms();
+        self.world.trace.say(
+            at_ms,
+            &self.name,
+            format_args!("{region}: {} {} {} key {}: {said}", command.aggregate, command.name, command.args, key.unwrap_or("-")),
+        );
+        if command.marked {
+            self.world.history.add(Step::Attempt(Attempt {
+                client: self.number,
+                region: region.to_owned(),
+                at_ms,
+                aggregate: command.aggregate.clone(),
+                command: command.name.to_owned(),
+                key: key.map_or_else(|| command.mark.clone(), str::to_owned),
+                mark: command.mark.clone(),
+                with_token,
+                answer,
+            }));
+        }
+    }
+
+    async fn read(&mut self) {
+        let (region, aggregate) = (self.region(), workload::aggregate(&mut self.dice, self.world.ids));
+        let Some(token) = self.token() else { return };
+        let path = format!("/v1/{aggregate}");
+        let prefer = format!("wait={}", self.dice.below(3));
+        let headers = [(TOKEN, &*token), ("prefer", &*prefer)];
+        let request = Request { host: region, method: "GET", path: &path, headers: &headers, body: String::new() };
+        let reply = http::send(&self.world.env, request, WAIT).await;
+        let at_ms = self.world.now_ms();
+        let marks = match &reply {
+            Ok(reply) if reply.status == 200 => workload::marks(&reply.json()),
+            Ok(reply) if reply.status == 404 => Default::default(),
+            Ok(reply) => {
+                self.world.coverage.lock().count_if("read waited in vain for its token", reply.status == 503);
+                return self.world.trace.say(at_ms, &self.name, format_args!("{region}: read {aggregate}: {} {}", reply.status, reply.code()));
+            }
+            Err(why) => return self.world.trace.say(at_ms, &self.name, format_args!("{region}: read {aggregate}: {why}")),
+        };
+        self.world.trace.say(at_ms, &self.name, format_args!("{region}: read {aggregate}: {} marks", marks.len()));
+        if let Ok(reply) = &reply {
+            self.keep(reply, true);
+        }
+        if !aggregate.starts_with("page/") {
+            let region = region.to_owned();
+            self.world.history.add(Step::Read(Read { client: self.number, region, at_ms, aggregate, marks: marks.into_keys().collect() }));
+        }
+    }
+
+    /// Takes over what another client has seen.
+    fn pass(&mut self) {
+        let from = self.dice.below(self.world.tokens.lock().len());
+        let mut tokens = self.world.tokens.lock();
+        let (Some(theirs), true) = (tokens[from].clone(), from != self.number) else { return };
+        // A request has at most sixteen; the next answer joins them to one.
+        let joined = match &tokens[self.number] {
+            Some(mine) if mine.split(',').count() + theirs.split(',').count() > 12 => return,
+            Some(mine) => format!("{mine}, {theirs}"),
+            None => theirs,
+        };
+        tokens[self.number] = Some(joined);
+        self.world.history.add(Step::Pass(Pass { from, to: self.number }));
+        self.world.coverage.lock().count("token passed between clients");
+    }
+
+    /// Other reads, so that they run while things go wrong; what they say is checked in the end.
+    async fn look_around(&mut self) {
+        let region = self.region();
+        let path = *self.dice.pick(&["/v1/views/things?limit=5", "/v1/views/switched", "/v1/conflicts?limit=20", "/v1/status", "/readyz"]);
+        let request = Request { host: region, method: "GET", path, headers: &[], body: String::new() };
+        let reply = http::send(&self.world.env, request, WAIT).await;
+        let said = reply.map_or_else(|why| why, |reply| reply.status.to_string());
+        self.world.trace.say(self.world.now_ms(), &self.name, format_args!("{region}: {path}: {said}"));
+    }
+
+    async fn etag(&mut self, region: &str, aggregate: &str) -> Option<String> {
+        let path = format!("/v1/{aggregate}");
+        let request = Request { host: region, method: "GET", path: &path, headers: &[], body: String::new() };
+        http::send(&self.world.env, request, WAIT).await.ok().and_then(|reply| reply.etag)
+    }
+
+    fn region(&mut self) -> &'static str {
+        let home = self.world.regions[self.number % self.world.regions.len()];
+        if self.dice.happens(600) { home } else { *self.dice.pick(&self.world.regions) }
+    }
+
+    fn token(&self) -> Option<String> {
+        self.world.tokens.lock()[self.number].clone()
+    }
+
+    /// The answer's token has all that the request's had; without one in the request it is one more.
+    fn keep(&self, reply: &Reply, sent: bool) {
+        let Some(token) = &reply.token else { return };
+        let mut tokens = self.world.tokens.lock();
+        let slot = &mut tokens[self.number];
+        *slot = match slot.take() {
+            Some(mine) if !sent => Some(format!("{mine}, {token}")),
+            _ => Some(token.clone()),
+        };
+    }
+}
+
+fn answer(reply: &Result<Reply, String>) -> Answer {
+    match reply {
+        Ok(reply) if reply.status == 200 => {
+            let event = reply.json()["event"].as_str().unwrap_or("?").to_owned();
+            Answer::Accepted { event, replayed: reply.replayed }
+        }
+        Ok(reply) if (400..429).contains(&reply.status) => Answer::Refused { status: reply.status, code: reply.code() },
+        Ok(reply) => Answer::Unknown { why: format!("{} {}", reply.status, reply.code()) },
+        Err(why) => Answer::Unknown { why: why.clone() },
+    }
+}

@@ -1,0 +1,102 @@
+//! Looks at every store while the cluster runs: what is durable where, and how far.
+
+use crate::cluster::Cluster;
+use crate::coverage::Coverage;
+use crate::logs;
+use crate::schema::schemas;
+use std::collections::{BTreeMap, BTreeSet};
+use sterna_checkers::{Dot, Event, ProgressWatch, Schema, ShippedWatch, StockWatch, Violation};
+use sterna_log::{LogId, Position, ShardId};
+
+pub struct Monitor {
+    shipped: ShippedWatch,
+    progress: ProgressWatch,
+    stock: StockWatch,
+    schemas: BTreeMap<String, Schema>,
+    /// Up to where a store's copy of a log was looked at.
+    cursors: BTreeMap<(usize, LogId), Position>,
+    seen: BTreeSet<(String, Dot)>,
+    /// All events that were ever durable in their origin.
+    pub events: Vec<Event>,
+    pub found: Vec<Violation>,
+}
+
+impl Monitor {
+    pub fn new() -> Self {
+        Self {
+            shipped: ShippedWatch::default(),
+            progress: ProgressWatch::default(),
+            stock: StockWatch::default(),
+            schemas: schemas(2),
+            cursors: BTreeMap::new(),
+            seen: BTreeSet::new(),
+            events: Vec::new(),
+            found: Vec::new(),
+        }
+    }
+
+    pub fn look(&mut self, cluster: &Cluster, coverage: &mut Coverage) {
+        let at_ms = cluster.now_ms();
+        let stores: Vec<_> = cluster.machines.iter().map(|machine| machine.disk.lock().write.clone()).collect();
+        let snapshots: Vec<_> = stores.iter().map(|store| logs::snapshot(store)).collect();
+        let shards = || (0..cluster.setup.shards).map(ShardId);
+        for (at, snapshot) in snapshots.iter().enumerate() {
+            let Some(snapshot) = snapshot else { continue };
+            for shard in shards() {
+                let log = LogId { origin: cluster.machines[at].me, shard };
+                let after = self.cursors.get(&(at, log)).copied().unwrap_or_default();
+                for (position, bytes) in logs::entries(&**snapshot, log, after).unwrap_or_default() {
+                    self.shipped.durable(&name(log), &position.to_bytes());
+                    self.cursors.insert((at, log), position);
+                    self.add(&bytes);
+                }
+            }
+        }
+        self.found.extend(self.stock.look(at_ms, &self.schemas));
+        for (at, snapshot) in snapshots.iter().enumerate() {
+            let Some(snapshot) = snapshot else { continue };
+            let holder = &cluster.machines[at].name;
+            for shard in shards() {
+                for (origin_at, origin) in cluster.machines.iter().enumerate().filter(|(origin_at, _)| *origin_at != at) {
+                    let log = LogId { origin: origin.me, shard };
+                    if snapshots[origin_at].is_none() {
+                        continue;
+                    }
+                    let after = self.cursors.get(&(at, log)).copied().unwrap_or_default();
+                    for (position, _) in logs::entries(&**snapshot, log, after).unwrap_or_default() {
+                        self.found.extend(self.shipped.copied(&name(log), &position.to_bytes(), holder, at_ms));
+                        self.cursors.insert((at, log), position);
+                    }
+                }
+                let Some(progress) = logs::progress(&**snapshot, shard) else { continue };
+                for (what, applied) in [("copied", &progress.copied), ("applied", &progress.applied)] {
+                    for (origin, position) in &applied.0 {
+                        let log = name(LogId { origin: *origin, shard });
+                        self.found.extend(self.progress.look(holder, &format!("{what} {log}"), &position.to_bytes(), at_ms));
+                    }
+                }
+                let waits = progress.copied.0.iter().any(|(origin, copied)| progress.applied.get(*origin) < *copied);
+                coverage.count_if("entry waited for its cause", waits);
+            }
+        }
+    }
+
+    /// An older copy took the place of this store.
+    pub fn restored(&mut self, at: usize, name: &str) {
+        self.progress.forget(name);
+        self.cursors.retain(|(held, _), _| *held != at);
+    }
+
+    fn add(&mut self, bytes: &[u8]) {
+        for event in logs::events(bytes) {
+            if self.seen.insert((event.aggregate.clone(), event.dot)) {
+                self.stock.add(event.clone(), &self.schemas);
+                self.events.push(event);
+            }
+        }
+    }
+}
+
+fn name(log: LogId) -> String {
+    format!("{}/{}", log.origin.0, log.shard.0)
+}
