@@ -12,6 +12,10 @@ dev *ARGS:
 test:
     cargo test
 
+# 200 seeds of a simulated cluster; SEED replays one; --first N --count M; --mutation NAME plants a fault; --list-mutations
+sim *ARGS:
+    cargo run --quiet -p sterna-sim -- {{ARGS}}
+
 # formatting, lints, documentation, licences
 check:
     .ci/lints

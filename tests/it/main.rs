@@ -2,6 +2,7 @@
 
 mod bounds;
 mod changes;
+mod checked;
 mod cli;
 mod crash;
 mod disk;

@@ -15,6 +15,13 @@ pub const FAULTS: &[(&str, &str)] = &[
     ("own-rank-for-reactions", "a reaction's rank is its own clock, not its cause's"),
     ("no-twin-check", "several events of one key all have an effect"),
     ("conflict-against-state", "conflicts are tested against the visible state, not the tail"),
+    ("ack-before-sync", "a command is answered when its batch is handed to the store, not when it is durable"),
+    ("relay-unsynced", "the relay publishes a batch that is handed to the store, not yet durable"),
+    ("after-unchecked", "a frame is copied though entries before it are missing"),
+    ("idem-without-conflict", "a transaction doesn't conflict with another that wrote the aggregate or the key that it read"),
+    ("records-expire-by-age", "idempotency records go by age alone, though old events may still be on their way"),
+    ("token-without-dependencies", "a read's token lacks what the answer was made from"),
+    ("restore-keeps-incarnation", "a restored store goes on with the incarnation and the epoch of its copy"),
     ("closed-too-early", "an event is closed as soon as everything within one step of concurrency is settled"),
 ];
 

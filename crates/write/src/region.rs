@@ -7,7 +7,7 @@ use crate::{Board, Refused, RegionClock};
 use parking_lot::RwLock;
 use std::sync::Arc;
 use sterna_crdt::{Incarnation, Name, RegionId};
-use sterna_env::Env;
+use sterna_env::{Env, mutation};
 use sterna_log::{DecodeError, Membership};
 use sterna_model::Model;
 use sterna_store::{CommitError, ReadError, Snapshot, Store, Transaction};
@@ -106,7 +106,7 @@ impl Region {
             Some(record) => {
                 check(record, &options)?;
                 check_members(&*snapshot, &configured).await?;
-                if options.copied {
+                if options.copied && !mutation::on("restore-keeps-incarnation") {
                     RegionRecord { admitted: record.admitted, ..fresh(env.wall_ms().max(record.epoch + 1)) }
                 } else {
                     record.clone()
@@ -200,6 +200,9 @@ impl Region {
 
     /// Begins a new life: what follows has a new incarnation and a new epoch. The gate must be closed and nothing in flight.
     pub async fn begin_new_life(&self) -> Result<(), CommitError> {
+        if mutation::on("restore-keeps-incarnation") {
+            return Ok(());
+        }
         let opened_ms = self.env.wall_ms();
         self.change_life(|life| {
             life.epoch = opened_ms.max(life.epoch + 1);

@@ -21,7 +21,10 @@ pub fn converged(copies: &[Copy]) -> Vec<Violation> {
                 Some(theirs) if theirs == body => {}
                 theirs => {
                     let theirs = theirs.map_or_else(|| "nothing".to_owned(), Value::to_string);
-                    found.push(Violation::new("convergence", format!("{path}: {} says {body}, {} says {theirs}", first.region, other.region)));
+                    found.push(Violation::new(
+                        "convergence",
+                        format!("{path}: {} says {body}, {} says {theirs}", first.region, other.region),
+                    ));
                 }
             }
         }

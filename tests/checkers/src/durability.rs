@@ -40,14 +40,23 @@ pub fn effects(history: &History, shown: &BTreeMap<String, BTreeMap<String, Tall
             let aggregate = &fate.aggregate;
             match (&fate.accepted, count) {
                 (_, 2..) => {
-                    found.push(Violation::new("effect-once", format!("{mark} (key {key}) took effect {count} times on {aggregate}, as {region} shows")));
+                    found.push(Violation::new(
+                        "effect-once",
+                        format!("{mark} (key {key}) took effect {count} times on {aggregate}, as {region} shows"),
+                    ));
                 }
                 (Some(by), ..=0) if !history.excused.contains(key) => {
-                    let what = format!("{mark} (key {key}) on {aggregate} was acknowledged by {by} as {:?}, and {region} doesn't have it", fate.events);
+                    let what = format!(
+                        "{mark} (key {key}) on {aggregate} was acknowledged by {by} as {:?}, and {region} doesn't have it",
+                        fate.events
+                    );
                     found.push(Violation::new("durability", what));
                 }
                 (None, 1) if !fate.unknown => {
-                    found.push(Violation::new("refusals", format!("{mark} (key {key}) on {aggregate} was refused for good, and {region} has it")));
+                    found.push(Violation::new(
+                        "refusals",
+                        format!("{mark} (key {key}) on {aggregate} was refused for good, and {region} has it"),
+                    ));
                 }
                 _ => {}
             }

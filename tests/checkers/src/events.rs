@@ -41,9 +41,13 @@ pub enum Action {
     Insert(Value),
     Remove(Value),
     RemoveKey,
-    Delete { wins: bool },
+    Delete {
+        wins: bool,
+    },
     /// Rights of a bounded counter go to another region.
-    Give { amount: i64 },
+    Give {
+        amount: i64,
+    },
 }
 
 /// What a field is.

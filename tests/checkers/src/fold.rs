@@ -25,6 +25,12 @@ pub fn fold(live: &[&Event], schema: &Schema) -> Value {
     Value::Object(state)
 }
 
+/// Something that was done to it is not deleted.
+pub(crate) fn present(live: &[&Event]) -> bool {
+    let undeleted = |event: &Event| !overruled(event, live) && !live.iter().any(|later| later.deletes() && event.before(later));
+    live.iter().any(|event| event.more_than_deletes() && undeleted(event))
+}
+
 /// A winning delete that had not seen the event took it away.
 pub(crate) fn overruled(event: &Event, all: &[&Event]) -> bool {
     all.iter().any(|other| other.deletes_all() && other.concurrent(event))
@@ -71,7 +77,9 @@ fn text(key: &Value) -> String {
 fn leaf(kind: &Kind, live: &Live<'_>) -> Value {
     match kind {
         Kind::Latest | Kind::Keep | Kind::Max => best(kind, live).map_or(Value::Null, |(_, value)| value.clone()),
-        Kind::Counter | Kind::Bounded => json!(live.iter().map(|(_, op)| if let Action::Add(delta) = op.action { delta } else { 0 }).sum::<i64>()),
+        Kind::Counter | Kind::Bounded => {
+            json!(live.iter().map(|(_, op)| if let Action::Add(delta) = op.action { delta } else { 0 }).sum::<i64>())
+        }
         Kind::Flag => json!(!live.is_empty()),
         Kind::Set => {
             let inserted = live.iter().filter_map(|(_, op)| if let Action::Insert(value) = &op.action { Some(text(value)) } else { None });

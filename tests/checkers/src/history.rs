@@ -33,9 +33,14 @@ pub enum Answer {
         replayed: bool,
     },
     /// It had no effect and never will: a 4xx.
-    Refused { status: u16, code: String },
+    Refused {
+        status: u16,
+        code: String,
+    },
     /// A refusal that promises nothing of earlier attempts, a broken connection, or silence.
-    Unknown { why: String },
+    Unknown {
+        why: String,
+    },
 }
 
 /// A document as a client read it, with its session's token.

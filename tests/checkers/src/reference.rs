@@ -1,5 +1,6 @@
 //! What a region tells, against the fold of all events that its logs hold.
 
+use crate::fold::present;
 use crate::{Event, Row, Schema, Violation, fold, ledger, voids};
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
@@ -7,12 +8,18 @@ use std::collections::{BTreeMap, BTreeSet};
 /// What a region tells of one aggregate.
 #[derive(Clone, Debug, Default)]
 pub struct Told {
+    /// Null if there is no such document, or it was deleted.
     pub state: Value,
     pub rows: BTreeSet<Row>,
 }
 
-/// `told`: by aggregate; an aggregate that is missing was never heard of. `schemas`: by type.
-pub fn against_reference(region: &str, events: &[Event], told: &BTreeMap<String, Told>, schemas: &BTreeMap<String, Schema>) -> Vec<Violation> {
+/// `told`: by aggregate; an aggregate that is missing has no document. `schemas`: by type.
+pub fn against_reference(
+    region: &str,
+    events: &[Event],
+    told: &BTreeMap<String, Told>,
+    schemas: &BTreeMap<String, Schema>,
+) -> Vec<Violation> {
     let void = voids(events);
     let mut by_aggregate: BTreeMap<&str, Vec<&Event>> = BTreeMap::new();
     for event in events {
@@ -25,7 +32,7 @@ pub fn against_reference(region: &str, events: &[Event], told: &BTreeMap<String,
         let Some(schema) = schemas.get(kind) else { continue };
         let (gone, live): (Vec<&Event>, Vec<&Event>) = events.iter().partition(|event| void.contains(&(aggregate.to_owned(), event.dot)));
         let told = told.get(aggregate).unwrap_or(&nothing);
-        let want = fold(&live, schema);
+        let want = if present(&live) { fold(&live, schema) } else { Value::Null };
         if told.state != want {
             found.push(Violation::new("reference", format!("{region} shows {aggregate} as {}, its events fold to {want}", told.state)));
         }
@@ -33,7 +40,10 @@ pub fn against_reference(region: &str, events: &[Event], told: &BTreeMap<String,
         let missing: Vec<&Row> = want.difference(&told.rows).collect();
         let extra: Vec<&Row> = told.rows.difference(&want).collect();
         if !missing.is_empty() || !extra.is_empty() {
-            found.push(Violation::new("ledger", format!("{region}'s ledger of {aggregate} lacks {missing:?}, and has {extra:?} for nothing")));
+            found.push(Violation::new(
+                "ledger",
+                format!("{region}'s ledger of {aggregate} lacks {missing:?}, and has {extra:?} for nothing"),
+            ));
         }
     }
     found
@@ -58,8 +68,14 @@ fn causality(events: &[Event]) -> Vec<Violation> {
             for (incarnation, n) in &event.seen {
                 match events.get(&(*incarnation, *n)) {
                     Some(past) if past.order < event.order => {}
-                    Some(past) => found.push(Violation::new("causality", format!("{aggregate}: {} is ordered before {}, which it saw", event.name, past.name))),
-                    None => found.push(Violation::new("causality", format!("{aggregate}: {} saw event {n} of {incarnation}, which is nowhere", event.name))),
+                    Some(past) => found.push(Violation::new(
+                        "causality",
+                        format!("{aggregate}: {} is ordered before {}, which it saw", event.name, past.name),
+                    )),
+                    None => found.push(Violation::new(
+                        "causality",
+                        format!("{aggregate}: {} saw event {n} of {incarnation}, which is nowhere", event.name),
+                    )),
                 }
             }
         }

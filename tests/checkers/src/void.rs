@@ -16,7 +16,8 @@ pub fn voids(events: &[Event]) -> BTreeSet<(String, Dot)> {
     }
     loop {
         let live = events.iter().filter(|event| !void.contains(&(event.aggregate.clone(), event.dot)));
-        let more: Vec<_> = live.filter(|e| e.cause.as_ref().is_some_and(|cause| void.contains(cause))).map(|e| (e.aggregate.clone(), e.dot)).collect();
+        let more: Vec<_> =
+            live.filter(|e| e.cause.as_ref().is_some_and(|cause| void.contains(cause))).map(|e| (e.aggregate.clone(), e.dot)).collect();
         if more.is_empty() {
             return void;
         }

@@ -110,13 +110,17 @@ async fn standing(world: &World) -> Result<BTreeMap<String, String>, String> {
         if status["reactions_pending"] != 0 {
             return Err(says(format!("{} reactions are pending", status["reactions_pending"])));
         }
-        if let Some(view) = status["views"].as_array().into_iter().flatten().find(|v| v["generation"].is_null() || !v["building"].is_null()) {
+        if let Some(view) = status["views"].as_array().into_iter().flatten().find(|v| v["generation"].is_null() || !v["building"].is_null())
+        {
             return Err(says(format!("view {} is being built", view["name"])));
         }
         for origin in status["regions"].as_array().into_iter().flatten() {
             let name = origin["region"].as_str().unwrap_or("?");
             if origin["connected"] != true || origin["behind"] != false || !origin["refused"].is_null() {
-                return Err(says(format!("{name} is connected: {}, behind: {}, error: {}", origin["connected"], origin["behind"], origin["last_error"])));
+                return Err(says(format!(
+                    "{name} is connected: {}, behind: {}, error: {}",
+                    origin["connected"], origin["behind"], origin["last_error"]
+                )));
             }
             for log in origin["logs"].as_array().into_iter().flatten() {
                 let (id, at) = (format!("{name}/{}", log["shard"]), log["applied"].as_str().unwrap_or("?").to_owned());
@@ -150,7 +154,7 @@ async fn standing(world: &World) -> Result<BTreeMap<String, String>, String> {
 async fn get(world: &World, region: &str, path: &str) -> Result<Reply, String> {
     let request = Request { host: region, method: "GET", path, headers: &[], body: String::new() };
     let reply = http::send(&world.env, request, WAIT).await.map_err(|why| format!("{region} {path}: {why}"))?;
-    if reply.status == 200 || reply.status == 404 { Ok(reply) } else { Err(format!("{region} {path}: {} {}", reply.status, reply.code())) }
+    if [200, 404, 410].contains(&reply.status) { Ok(reply) } else { Err(format!("{region} {path}: {} {}", reply.status, reply.code())) }
 }
 
 /// All pages.
@@ -174,9 +178,12 @@ async fn copy(world: &World, region: &str) -> Result<Copy, String> {
         if reply.status == 404 {
             continue;
         }
-        let etag = reply.etag.clone();
-        answers.insert(format!("etag {aggregate}"), json!(etag));
-        answers.insert(aggregate.clone(), reply.json());
+        if reply.status == 200 {
+            answers.insert(format!("etag {aggregate}"), json!(reply.etag));
+            answers.insert(aggregate.clone(), reply.json());
+        } else {
+            answers.insert(format!("gone {aggregate}"), json!(reply.status));
+        }
         let history = all(world, region, &format!("/v1/{aggregate}/events")).await?;
         answers.insert(format!("{aggregate}/events"), history.into());
     }
@@ -209,7 +216,13 @@ pub fn told(copy: &Copy) -> BTreeMap<String, Told> {
         let rule = text(&row["rule"]);
         let winner = if rule == "void" { String::new() } else { text(&row["winner"]["event"]) };
         let rows: &mut BTreeSet<Row> = &mut told.entry(aggregate).or_default().rows;
-        rows.insert(Row { field: text(&row["field"]), element: row["element"].to_string(), rule, loser: text(&row["loser"]["event"]), winner });
+        rows.insert(Row {
+            field: text(&row["field"]),
+            element: row["element"].to_string(),
+            rule,
+            loser: text(&row["loser"]["event"]),
+            winner,
+        });
     }
     told
 }

@@ -127,7 +127,7 @@ impl Chaos {
                 }
             }
             Heal::Start(at) => {
-                if !cluster.is_up(at) && !cluster.sim.is_host_running(REGIONS[at]) {
+                if !cluster.is_up(at) {
                     cluster.start(at);
                 }
             }
@@ -169,7 +169,13 @@ impl Chaos {
             delay_ms: (0, u64::from(permille(300))),
             seed: self.dice.roll(),
         };
-        cluster.say("chaos", format_args!("the stream loses {0}, doubles {1}, reorders {2} ‰", faults.drop_permille, faults.duplicate_permille, faults.reorder_permille));
+        cluster.say(
+            "chaos",
+            format_args!(
+                "the stream loses {0}, doubles {1}, reorders {2} ‰",
+                faults.drop_permille, faults.duplicate_permille, faults.reorder_permille
+            ),
+        );
         cluster.setup.hub.set_faults(faults);
         coverage.count("stream lost, doubled or reordered frames");
         if self.dice.happens(400) {
@@ -219,7 +225,11 @@ impl Chaos {
         let full = self.dice.happens(500);
         let faults = cluster.machines[at].disk.lock().write.faults();
         cluster.say("chaos", format_args!("{}'s disk is {}", cluster.machines[at].name, if full { "full" } else { "away" }));
-        if full { faults.full(true) } else { faults.unavailable(Some("the simulation says so")) }
+        if full {
+            faults.full(true)
+        } else {
+            faults.unavailable(Some("the simulation says so"))
+        }
         coverage.count(if full { "disk was full" } else { "store was away" });
         self.later(cluster, 200, 3_000, Heal::Disk(at));
     }
@@ -276,7 +286,11 @@ impl Chaos {
         let marked = self.dice.happens(500);
         cluster.say(
             "chaos",
-            format_args!("{} is restored from an old copy{}; lost with the disk: {lost:?}", REGIONS[at], if marked { ", and knows it" } else { "" }),
+            format_args!(
+                "{} is restored from an old copy{}; lost with the disk: {lost:?}",
+                REGIONS[at],
+                if marked { ", and knows it" } else { "" }
+            ),
         );
         around.coverage.add("command lost with a disk", lost.len() as u64);
         around.coverage.count(if marked { "old copy restored and known as such" } else { "old copy restored" });

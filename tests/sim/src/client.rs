@@ -39,6 +39,8 @@ pub struct Client {
 
 const WAIT: Duration = Duration::from_secs(4);
 const ATTEMPTS_MAX: usize = 4;
+/// Parts of a session's token; a request may have sixteen.
+const TOKEN_PARTS_MAX: usize = 12;
 
 impl World {
     pub fn now_ms(&self) -> u64 {
@@ -69,17 +71,21 @@ impl Client {
         }
         let if_match = if command.name == "keep" && self.dice.happens(500) { self.etag(region, &command.aggregate).await } else { None };
         let key = if self.dice.happens(100) { None } else { Some(format!("k-{}", command.mark)) };
+        let mut bare = false;
         for attempt in 0..ATTEMPTS_MAX {
-            let (reply, with_token) = self.send(region, &command, key.as_deref(), if_match.as_deref()).await;
+            let (reply, with_token) = self.send(region, &command, key.as_deref(), if_match.as_deref(), bare).await;
             let answer = answer(&reply);
             self.tell(region, &command, key.as_deref(), with_token, answer.clone());
+            let doubled = KNOBS.twins && attempt == 0 && self.dice.happens(150);
             match answer {
+                // As if the answer were lost: the client asks another region, which may not have heard of it.
+                Answer::Accepted { .. } if key.is_some() && doubled => bare = true,
                 // Without a key the server made one, and nobody can know whether a second try is the same command.
                 Answer::Unknown { .. } if key.is_some() && !self.world.stop.load(Ordering::Relaxed) => {}
                 _ => break,
             }
             if attempt + 1 < ATTEMPTS_MAX {
-                let elsewhere = KNOBS.twins && !command.bounded | KNOBS.bounds && self.dice.happens(500);
+                let elsewhere = KNOBS.twins && (KNOBS.bounds || !command.bounded) && (bare || self.dice.happens(500));
                 let next = if elsewhere { *self.dice.pick(&self.world.regions) } else { region };
                 let what = if next == region { "retry of a key in the same region" } else { "retry of a key in another region" };
                 self.world.coverage.lock().count(what);
@@ -90,10 +96,17 @@ impl Client {
         }
     }
 
-    async fn send(&mut self, region: &str, command: &Command, key: Option<&str>, if_match: Option<&str>) -> (Result<Reply, String>, bool) {
+    async fn send(
+        &mut self,
+        region: &str,
+        command: &Command,
+        key: Option<&str>,
+        if_match: Option<&str>,
+        bare: bool,
+    ) -> (Result<Reply, String>, bool) {
         let path = format!("/v1/{}/{}", command.aggregate, command.name);
         // A list that grows long is sent, so that the answer joins it to one.
-        let token = self.token().filter(|token| token.split(',').count() > 8 || self.dice.happens(850));
+        let token = self.token().filter(|token| !bare && (token.split(',').count() > 8 || self.dice.happens(850)));
         let mut headers = Vec::new();
         headers.extend(key.map(|key| ("idempotency-key", key)));
         headers.extend(if_match.map(|etag| ("if-match", etag)));
@@ -161,7 +174,11 @@ impl Client {
             Ok(reply) if reply.status == 404 => Default::default(),
             Ok(reply) => {
                 self.world.coverage.lock().count_if("read waited in vain for its token", reply.status == 503);
-                return self.world.trace.say(at_ms, &self.name, format_args!("{region}: read {aggregate}: {} {}", reply.status, reply.code()));
+                return self.world.trace.say(
+                    at_ms,
+                    &self.name,
+                    format_args!("{region}: read {aggregate}: {} {}", reply.status, reply.code()),
+                );
             }
             Err(why) => return self.world.trace.say(at_ms, &self.name, format_args!("{region}: read {aggregate}: {why}")),
         };
@@ -182,7 +199,7 @@ impl Client {
         let (Some(theirs), true) = (tokens[from].clone(), from != self.number) else { return };
         // A request has at most sixteen; the next answer joins them to one.
         let joined = match &tokens[self.number] {
-            Some(mine) if mine.split(',').count() + theirs.split(',').count() > 12 => return,
+            Some(mine) if mine.split(',').count() + theirs.split(',').count() > TOKEN_PARTS_MAX => return,
             Some(mine) => format!("{mine}, {theirs}"),
             None => theirs,
         };
@@ -209,7 +226,7 @@ impl Client {
 
     fn region(&mut self) -> &'static str {
         let home = self.world.regions[self.number % self.world.regions.len()];
-        if self.dice.happens(600) { home } else { *self.dice.pick(&self.world.regions) }
+        if self.dice.happens(600) { home } else { self.world.regions[self.dice.below(self.world.regions.len())] }
     }
 
     fn token(&self) -> Option<String> {
@@ -222,6 +239,7 @@ impl Client {
         let mut tokens = self.world.tokens.lock();
         let slot = &mut tokens[self.number];
         *slot = match slot.take() {
+            // A token that is not kept is no promise: the mark is known only to who kept it.
             Some(mine) if !sent => Some(format!("{mine}, {token}")),
             _ => Some(token.clone()),
         };

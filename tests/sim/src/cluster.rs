@@ -116,8 +116,9 @@ impl Cluster {
         self.sim.bounce(&*name);
     }
 
-    pub fn is_up(&self, at: usize) -> bool {
-        self.machines[at].running.lock().is_some()
+    /// Its process is there, perhaps still starting.
+    pub fn is_up(&mut self, at: usize) -> bool {
+        self.sim.is_host_running(REGIONS[at])
     }
 }
 

@@ -110,6 +110,15 @@ impl Coverage {
         }
     }
 
+    pub(crate) fn to_json(&self) -> serde_json::Value {
+        serde_json::json!(self.0)
+    }
+
+    pub(crate) fn from_json(value: &serde_json::Value) -> Self {
+        let counts = value.as_object().into_iter().flatten();
+        Self(counts.map(|(what, n)| (what.clone(), n.as_u64().unwrap_or(0))).collect())
+    }
+
     pub fn get(&self, what: &str) -> u64 {
         self.0.get(what).copied().unwrap_or(0)
     }

@@ -22,8 +22,10 @@ mod process;
 mod run;
 mod schema;
 mod trace;
+mod verdict;
 mod workload;
 
 pub use coverage::{Coverage, EVENTS};
 pub use mutations::{MUTATIONS, Mutation};
-pub use run::{Outcome, run};
+pub use run::run;
+pub use verdict::Verdict;

@@ -1,11 +1,16 @@
 //! `just sim`: many seeds, one seed, or a planted fault.
+//!
+//! Each seed has a process of its own, in which nothing ran before, so that it can't differ.
+
+mod chance;
 
 use clap::Parser;
-use std::process::ExitCode;
+use std::io;
+use std::process::{Command, ExitCode, Stdio};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc;
 use std::time::Instant;
-use sterna_sim::{Coverage, EVENTS, MUTATIONS, Outcome};
+use sterna_sim::{Coverage, EVENTS, MUTATIONS, Verdict};
 
 /// Runs a whole cluster in one process, from one seed; without arguments 200 of them.
 #[derive(Parser)]
@@ -15,9 +20,9 @@ struct Args {
     /// The first of several seeds.
     #[arg(long, default_value_t = 0)]
     first: u64,
-    /// How many seeds.
-    #[arg(long, default_value_t = 200)]
-    count: u64,
+    /// How many seeds; 200, or 500 with a planted fault.
+    #[arg(long)]
+    count: Option<u64>,
     /// Plants a fault; exits non-zero, naming seed and checker, when it is caught.
     #[arg(long)]
     mutation: Option<String>,
@@ -27,7 +32,7 @@ struct Args {
     /// Runs each seed twice and compares the traces.
     #[arg(long)]
     twice: bool,
-    /// Threads; each runs one seed at a time.
+    /// Processes at once.
     #[arg(long, default_value_t = 2)]
     threads: usize,
     /// Runs on after a seed that failed.
@@ -36,104 +41,109 @@ struct Args {
     /// What the code under test says, as `RUST_LOG` would (`info`, `sterna_write=debug`).
     #[arg(long)]
     log: Option<String>,
+    /// Runs one seed without a trace, and prints its verdict for the process that asked.
+    #[arg(long, hide = true)]
+    verdict: Option<u64>,
 }
+
+/// In so many seeds everything interesting must happen.
+const COVERED_BY: u64 = 200;
+/// A planted fault must be caught in so many.
+const CAUGHT_BY: u64 = 500;
 
 #[allow(clippy::print_stdout, reason = "it is a command")]
 fn main() -> ExitCode {
     let args = Args::parse();
     if let Some(filter) = &args.log {
         let filter = tracing_subscriber::EnvFilter::new(filter);
-        tracing_subscriber::fmt().with_env_filter(filter).without_time().with_writer(std::io::stderr).init();
+        tracing_subscriber::fmt().with_env_filter(filter).without_time().with_writer(io::stderr).init();
     }
     if args.list_mutations {
         for mutation in MUTATIONS {
-            let planted = mutation.seed.map_or_else(|| "not planted".to_owned(), |seed| format!("caught by seed {seed}"));
-            println!("{:28} {planted}", mutation.name);
+            let caught = mutation.seed.map(|seed| format!("caught by seed {seed}"));
+            println!("{:28} {}", mutation.name, caught.as_deref().unwrap_or(mutation.why_not));
         }
         return ExitCode::SUCCESS;
     }
-    if let Some(name) = &args.mutation
-        && sterna_env::mutation::plant(name).is_none()
-    {
-        println!("there is no fault `{name}`; --list-mutations lists them");
+    let planted = args.mutation.as_deref().map(sterna_env::mutation::plant);
+    if let Some(None) = planted {
+        println!("there is no such fault that can be planted; --list-mutations lists them");
         return ExitCode::from(2);
     }
-    if let Some(seed) = args.seed {
-        return replay(seed, &args);
+    match (args.verdict, args.seed) {
+        (Some(seed), _) => {
+            println!("{}", sterna_sim::run(seed, false).to_json());
+            ExitCode::SUCCESS
+        }
+        (_, Some(seed)) => replay(seed),
+        _ => many(&args),
     }
-    many(&args)
 }
 
 #[allow(clippy::print_stdout, reason = "it is a command")]
-fn replay(seed: u64, args: &Args) -> ExitCode {
-    let _planted = args.mutation.as_deref().and_then(sterna_env::mutation::plant);
-    let outcome = sterna_sim::run(seed, true);
-    if args.twice && !same(&outcome, &sterna_sim::run(seed, false)) {
-        return ExitCode::FAILURE;
-    }
-    println!("seed {seed}: {} s simulated, trace {:016x}", outcome.simulated.as_secs(), outcome.hash);
-    tell(&outcome)
-}
-
-/// Whether it failed.
-#[allow(clippy::print_stdout, reason = "it is a command")]
-fn tell(outcome: &Outcome) -> ExitCode {
-    for violation in outcome.found.iter().take(5) {
-        println!("seed {}: {violation}", outcome.seed);
-    }
-    if outcome.found.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+fn replay(seed: u64) -> ExitCode {
+    let verdict = sterna_sim::run(seed, true);
+    println!("seed {seed}: {:.0} s simulated, trace {}", verdict.simulated_s, verdict.hash);
+    tell(&verdict)
 }
 
 #[allow(clippy::print_stdout, reason = "it is a command")]
-fn same(one: &Outcome, other: &Outcome) -> bool {
-    if one.hash == other.hash {
-        return true;
+fn tell(verdict: &Verdict) -> ExitCode {
+    for violation in verdict.found.iter().take(5) {
+        println!("seed {}: {violation}", verdict.seed);
     }
-    let differs = one.trace.iter().zip(&other.trace).position(|(a, b)| a != b).unwrap_or(one.trace.len().min(other.trace.len()));
-    println!("seed {}: two runs differ at line {differs} of the trace:", one.seed);
-    for outcome in [one, other] {
-        println!("  {}", outcome.trace.get(differs).map_or("(it ends)", String::as_str));
-    }
-    false
+    if verdict.found.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
-#[allow(clippy::print_stdout, clippy::disallowed_methods, reason = "it is a command, and each seed has a thread of its own")]
+/// What a process of its own says of a seed.
+fn ask(seed: u64, args: &Args) -> Verdict {
+    let run = || -> io::Result<String> {
+        let mut command = Command::new(std::env::current_exe()?);
+        command.arg("--verdict").arg(seed.to_string()).stderr(Stdio::inherit());
+        args.mutation.iter().for_each(|name| _ = command.arg("--mutation").arg(name));
+        Ok(String::from_utf8_lossy(&command.output()?.stdout).into_owned())
+    };
+    let said = run().unwrap_or_else(|error| error.to_string());
+    Verdict::from_json(seed, &said)
+}
+
+#[allow(clippy::print_stdout, clippy::disallowed_methods, reason = "it is a command, and waits for processes in threads")]
 fn many(args: &Args) -> ExitCode {
-    let (next, last, started) = (AtomicU64::new(args.first), args.first + args.count, Instant::now());
-    let (sender, outcomes) = mpsc::channel();
+    let count = args.count.unwrap_or(if args.mutation.is_some() { CAUGHT_BY } else { COVERED_BY });
+    let (next, last, started) = (AtomicU64::new(args.first), args.first + count, Instant::now());
+    let (sender, verdicts) = mpsc::channel();
     let (mut failed, mut coverage, mut done) = (false, Coverage::default(), 0);
     std::thread::scope(|scope| {
         for _ in 0..args.threads.max(1) {
-            let (sender, next, args) = (sender.clone(), &next, &args);
+            let (sender, next) = (sender.clone(), &next);
             scope.spawn(move || {
-                let _planted = args.mutation.as_deref().and_then(sterna_env::mutation::plant);
                 loop {
                     let seed = next.fetch_add(1, Ordering::Relaxed);
                     if seed >= last {
                         return;
                     }
-                    let outcome = sterna_sim::run(seed, false);
-                    let alike = !args.twice || same(&outcome, &sterna_sim::run(seed, false));
-                    if sender.send((outcome, alike)).is_err() {
+                    let verdict = ask(seed, args);
+                    let alike = !args.twice || ask(seed, args).hash == verdict.hash;
+                    if sender.send((verdict, alike)).is_err() {
                         return;
                     }
                 }
             });
         }
         drop(sender);
-        for (outcome, alike) in &outcomes {
+        for (verdict, alike) in verdicts {
             done += 1;
-            coverage.join(&outcome.coverage);
-            if !outcome.found.is_empty() {
-                tell(&outcome);
+            coverage.join(&verdict.coverage);
+            tell(&verdict);
+            if !alike {
+                println!("seed {}: two runs differ; compare the traces of `just sim {0}`", verdict.seed);
             }
-            failed |= !alike || !outcome.found.is_empty();
+            failed |= !alike || !verdict.found.is_empty();
             if failed && !args.keep_going {
                 next.store(last, Ordering::Relaxed);
                 break;
             }
         }
-        drop(outcomes);
     });
     println!("{done} seeds in {:.0} s", started.elapsed().as_secs_f64());
     if let Some(name) = &args.mutation {
@@ -152,6 +162,3 @@ fn many(args: &Args) -> ExitCode {
     }
     ExitCode::SUCCESS
 }
-
-/// In so many seeds everything must happen.
-const COVERED_BY: u64 = 200;

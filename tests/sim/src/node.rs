@@ -1,6 +1,7 @@
 //! One region's process, put together as the binary does it, on memory engines.
 
 use crate::process::Process;
+use bytes::Bytes;
 use parking_lot::Mutex;
 use prometheus::Registry;
 use std::sync::Arc;
@@ -58,8 +59,8 @@ pub struct Setup {
 pub async fn serve(setup: &Setup, machine: &Machine, process: Arc<Process>) -> Result<(), String> {
     let env = process.env();
     let (store, read_store, copied, version) = {
-        let mut disk = machine.disk.lock();
-        (Arc::clone(&disk.write), Arc::clone(&disk.read), std::mem::take(&mut disk.copied), disk.model)
+        let disk = machine.disk.lock();
+        (Arc::clone(&disk.write), Arc::clone(&disk.read), disk.copied, disk.model)
     };
     let model = Arc::clone(&setup.models[version as usize - 1]);
     let options = OpenOptions { name: machine.name.clone(), members: setup.members.clone(), shards: setup.shards, model, copied };
@@ -73,6 +74,7 @@ pub async fn serve(setup: &Setup, machine: &Machine, process: Arc<Process>) -> R
             Err(error) => return Err(format!("{} doesn't open: {error}", machine.name)),
         }
     };
+    machine.disk.lock().copied = false;
     let writer = loop {
         match Writer::start(Arc::clone(&region), &scope, Some(&Registry::new())).await {
             Ok(writer) => break writer,
@@ -151,6 +153,13 @@ impl LogSource for Gated {
         Box::pin(async move {
             self.process.awake().await;
             self.source.read(log, after, bytes_max).await
+        })
+    }
+
+    fn answer(&self, from: RegionId, request: Bytes) -> Boxed<'_, Result<Bytes, FollowError>> {
+        Box::pin(async move {
+            self.process.awake().await;
+            self.source.answer(from, request).await
         })
     }
 }

@@ -11,7 +11,7 @@ pub struct Knobs {
     pub bounds: bool,
 }
 
-pub const KNOBS: Knobs = Knobs { twins: false, bounds: false };
+pub const KNOBS: Knobs = Knobs { twins: true, bounds: true };
 
 /// Everything about a run that doesn't happen during it.
 #[derive(Clone, Debug)]
@@ -41,7 +41,7 @@ impl Plan {
             clients: dice.between(3, 6) as usize,
             ids: dice.between(1, 3) as usize,
             chaos: Duration::from_millis(dice.between(8_000, 20_000)),
-            think_ms: *dice.pick(&[100, 200, 400]),
+            think_ms: *dice.pick(&[40, 100, 250]),
             fault_ms: *dice.pick(&[300, 600, 1_200]),
             window: if dice.happens(300) { "1m" } else { "24h" },
             skew_ms: *dice.pick(&[0, 20, 500, 3_000]),

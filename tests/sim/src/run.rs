@@ -13,25 +13,13 @@ use crate::plan::Plan;
 use crate::process::Process;
 use crate::schema::schemas;
 use crate::trace::Trace;
+use crate::verdict::Verdict;
 use parking_lot::Mutex;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
-use sterna_checkers::{
-    Copy, Event, Violation, against_reference, converged, effects, one_row_each, sessions, voids,
-};
-
-pub struct Outcome {
-    pub seed: u64,
-    pub found: Vec<Violation>,
-    pub coverage: Coverage,
-    pub trace: Vec<String>,
-    /// Of the trace and of what every region shows in the end.
-    pub hash: u64,
-    pub simulated: Duration,
-}
+use sterna_checkers::{Copy, Event, Violation, against_reference, converged, effects, one_row_each, sessions, voids};
 
 /// Between two looks at the stores.
 const LOOK_EVERY_MS: u64 = 100;
@@ -52,7 +40,7 @@ struct Run {
 }
 
 /// `show`: prints the trace as it comes.
-pub fn run(seed: u64, show: bool) -> Outcome {
+pub fn run(seed: u64, show: bool) -> Verdict {
     panics::listen();
     sterna_env::seed_hashing(seed);
     let trace = Trace::new(show);
@@ -66,7 +54,13 @@ pub fn run(seed: u64, show: bool) -> Outcome {
     drop(run);
     found.extend(panics::take().into_iter().map(|what| Violation::new("panics", what)));
     found.iter().for_each(|violation| trace.say(simulated.as_millis() as u64, "checker", format_args!("{violation}")));
-    Outcome { seed, found, coverage, trace: trace.lines(), hash: trace.hash(), simulated }
+    Verdict {
+        seed,
+        found: found.iter().map(ToString::to_string).collect(),
+        coverage,
+        hash: format!("{:016x}", trace.hash()),
+        simulated_s: simulated.as_secs_f64(),
+    }
 }
 
 impl Run {
@@ -152,7 +146,7 @@ impl Run {
             let mut tasks = Vec::new();
             for number in 0..clients {
                 let dice = Dice::new(seed, &format!("client {number}"));
-                let client = Client { number, name: format!("client {number}"), world: world.clone(), dice, made: 0 };
+                let client = Client { number, name: format!("client-{number}"), world: world.clone(), dice, made: 0 };
                 tasks.push(world.env.spawn(client.run()));
             }
             for task in tasks {

@@ -30,10 +30,6 @@ impl Trace {
         lines.lines.push(line);
     }
 
-    pub fn lines(&self) -> Vec<String> {
-        self.0.lock().lines.clone()
-    }
-
     pub fn hash(&self) -> u64 {
         let mut hash = Fnv(0xcbf2_9ce4_8422_2325);
         self.0.lock().lines.iter().for_each(|line| hash.write(line.as_bytes()));

@@ -49,14 +49,7 @@ pub fn choose(dice: &mut Dice, mark: &str, ids: usize) -> Command {
         85..90 => ("product", "restock", json!({"mark": mark, "amount": amount})),
         _ => ("product", "reserve", json!({"mark": mark, "amount": dice.between(1, 4)})),
     };
-    Command {
-        aggregate: format!("{kind}/{id}"),
-        name,
-        args,
-        mark: mark.to_owned(),
-        marked: kind != "page",
-        bounded: kind == "product",
-    }
+    Command { aggregate: format!("{kind}/{id}"), name, args, mark: mark.to_owned(), marked: kind != "page", bounded: kind == "product" }
 }
 
 fn tag(dice: &mut Dice) -> &'static str {

@@ -2,6 +2,7 @@
 
 use super::LogFollower;
 use crate::claims::Claim;
+use sterna_env::mutation;
 use sterna_log::{Frame, Position};
 use sterna_write::MergeError;
 
@@ -28,7 +29,7 @@ impl LogFollower {
         self.shared.peers.hear(&frame).map_err(Trouble::Disagrees)?;
         self.shared.metrics.frames.with_label_values(&[&self.origin]).inc();
         self.check_claim(&frame);
-        if frame.after > self.copied() {
+        if frame.after > self.copied() && !mutation::on("after-unchecked") {
             self.shared.metrics.holes.with_label_values(&[&self.origin]).inc();
             tracing::debug!(origin = %self.origin, shard = self.log.shard.0, after = %frame.after, copied = %self.copied(), "a hole");
             if !self.fill(Some(frame.after)).await {

@@ -14,6 +14,7 @@ use crate::writer::made_by;
 use crate::{Accepted, ETag, Escrow, Give, Refused, document_json};
 use std::sync::Arc;
 use sterna_crdt::{Action, Clock, Dot, FieldKind, Op, Order, Policy, Update};
+use sterna_env::mutation;
 use sterna_log::{Entry, Event, LogId, Reaction, Send};
 use sterna_model::{AggregateType, Decide, FieldsView, On, Refusal};
 
@@ -43,7 +44,7 @@ impl Shard {
         let record = match working.records.get(&job.key) {
             Some(record) => record.clone(),
             // A record expires by its age; what is not settled is in the tail, whatever its age.
-            None if job.key_made && job.attempts == 0 => return None,
+            None if job.key_made && job.attempts == 0 || mutation::on("records-expire-by-age") => return None,
             None => working.aggregate.record_of(&job.key, None)?.0,
         };
         if record.body_hash != job.body_hash {

@@ -6,7 +6,7 @@ use super::{Batch, Shard};
 use crate::limits::MERGE_PAUSE;
 use crate::{Accepted, LogEntry, Refused};
 use sterna_log::{AggregateId, LogId, Position};
-use sterna_store::{CommitError, Committed};
+use sterna_store::{CommitError, Committed, Stamp, Version};
 
 impl Shard {
     pub(super) async fn finish(&mut self, mut batch: Batch, result: Result<Committed, CommitError>) {
@@ -108,6 +108,21 @@ impl Shard {
         self.metrics.commands.with_label_values(&[outcome]).inc();
         self.metrics.command_seconds.observe((self.region.env.now() - job.since).as_secs_f64());
         _ = job.reply.send(Ok(accepted));
+    }
+
+    /// The planted fault `ack-before-sync`.
+    pub(super) fn answer_early(&self, batch: &mut Batch) {
+        batch.answers.drain(..).for_each(|(job, accepted, _)| self.answer(job, accepted));
+    }
+
+    /// The planted fault `relay-unsynced`: the next version is guessed.
+    pub(super) fn show_early(&mut self, batch: &Batch) {
+        let Some(last) = batch.entry.events.len().checked_sub(1) else { return };
+        let stamp = Stamp::new(Version(batch.transaction.read_version.0 + 1), 0);
+        let position = Position::new(batch.epoch, stamp.0, last as u16);
+        let entry = LogEntry::known(position, batch.entry_bytes.clone(), std::sync::Arc::new(batch.entry.clone()));
+        self.logs.push(self.own_log(), self.end_of_own_log(), entry);
+        self.region.board.raise_applied(self.own_log(), position);
     }
 
     /// The batch's own entry has its position now.

@@ -27,8 +27,7 @@ use merge::Seal;
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 use sterna_crdt::RegionId;
-use sterna_env::HashSet;
-use sterna_env::{Boxed, Scope};
+use sterna_env::{Boxed, HashSet, Scope, mutation};
 use sterna_log::{AggregateId, Position, ShardId};
 use sterna_store::{CommitError, Committed};
 use sweep::Sweep;
@@ -135,6 +134,12 @@ impl Shard {
         }
         self.busy.extend(batch.touched.keys().cloned());
         self.merge_under_way |= batch.merges();
+        if mutation::on("ack-before-sync") {
+            self.answer_early(&mut batch);
+        }
+        if mutation::on("relay-unsynced") {
+            self.show_early(&batch);
+        }
         let commit = self.region.store.commit(batch.take_transaction());
         self.under_way.push_back(Box::pin(async move {
             let result = commit.await;

@@ -13,7 +13,7 @@ use crate::{Gate, LogEntry, Refused};
 use bytes::Bytes;
 use std::sync::Arc;
 use sterna_crdt::{Clock, Name};
-use sterna_env::HashSet;
+use sterna_env::{HashSet, mutation};
 use sterna_log::{AggregateId, LogId};
 use sterna_store::{ReadError, Snapshot};
 
@@ -162,7 +162,7 @@ impl Shard {
         }
         let missing = missing.into_iter().zip(loaded).map(|((_, id), held)| (held.map(Arc::new), id));
         for (held, id) in cached.into_iter().chain(missing) {
-            if !sole {
+            if !sole && !mutation::on("idem-without-conflict") {
                 batch.transaction.read_key(&state::key(self.id, &id, 0));
             }
             batch.touched.insert(id, Working::new(held));
