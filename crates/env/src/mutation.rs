@@ -74,6 +74,7 @@ mod planted {
         use super::*;
 
         #[test]
+        #[allow(clippy::disallowed_methods, reason = "it asks another thread")]
         fn a_fault_is_planted_in_one_thread_until_its_guard_goes() {
             assert!(plant("no-such-fault").is_none());
             let guard = plant("no-twin-check").expect("it is in the list");
