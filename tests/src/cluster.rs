@@ -83,6 +83,7 @@ impl Cluster {
                 shards: options.shards,
                 data: home.join("data"),
                 secret: None,
+                ready: None,
                 peers: peers(name),
             };
             Region::new(home, config)

@@ -11,7 +11,15 @@ pub struct RegionConfig {
     pub shards: u16,
     pub data: PathBuf,
     pub secret: Option<String>,
+    /// `[ready]`, if there are bounds.
+    pub ready: Option<Ready>,
     pub peers: Vec<Peer>,
+}
+
+#[derive(Clone, Copy, Debug)]
+pub struct Ready {
+    pub lag_seconds_max: u32,
+    pub staleness_seconds_max: u32,
 }
 
 #[derive(Clone, Debug)]
@@ -22,12 +30,15 @@ pub struct Peer {
 
 impl RegionConfig {
     pub fn toml(&self) -> String {
-        let Self { region, port, model, shards, data, secret, peers } = self;
+        let Self { region, port, model, shards, data, secret, ready, peers } = self;
         let mut text = format!("region = {region:?}\nlisten = \"127.0.0.1:{port}\"\nmodel = {model:?}\nshards = {shards}\n");
         if let Some(secret) = secret {
             _ = writeln!(text, "secret = {secret:?}");
         }
         _ = writeln!(text, "[store]\npath = {data:?}");
+        if let Some(Ready { lag_seconds_max, staleness_seconds_max }) = ready {
+            _ = writeln!(text, "[ready]\nlag_seconds_max = {lag_seconds_max}\nstaleness_seconds_max = {staleness_seconds_max}");
+        }
         for Peer { region, port } in peers {
             _ = writeln!(text, "[[peer]]\nregion = {region:?}\nurl = \"http://127.0.0.1:{port}\"");
         }

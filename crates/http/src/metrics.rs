@@ -31,6 +31,9 @@ impl Metrics {
             connections: IntGauge::new("sterna_http_connections", "Open connections.")?,
             panics: IntCounter::new("sterna_http_panics_total", "Requests that found a defect.")?,
         };
+        for outcome in ["accepted", "refused"] {
+            metrics.bulk_lines.with_label_values(&[outcome]);
+        }
         let all: [Box<dyn Collector>; 8] = [
             Box::new(metrics.requests.clone()),
             Box::new(metrics.request_seconds.clone()),

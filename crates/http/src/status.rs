@@ -92,11 +92,12 @@ pub(crate) async fn get(State(services): State<Arc<Services>>) -> Response {
     reply::json(serde_json::to_vec(&status(&services)).expect("strings and numbers always serialize"))
 }
 
-/// What is further behind than the limits let it be.
+/// What is further behind than the limits let it be. An origin that is silent is not counted: that it is down, or this region cut off, is no
+/// reason to send clients away.
 pub(crate) fn behind(services: &Services) -> Vec<String> {
     let mut reasons = Vec::new();
     if let Some(most) = services.limits.ready_lag_max {
-        let late = services.replication.status().origins.into_iter().filter(|origin| origin.lag > most);
+        let late = services.replication.status().origins.into_iter().filter(|origin| origin.heard && origin.lag > most);
         reasons.extend(late.map(|origin| format!("it is {:.1} s behind {}", origin.lag.as_secs_f64(), origin.name)));
     }
     if let Some(most) = services.limits.ready_staleness_max {

@@ -163,6 +163,7 @@ async fn measure(shared: Arc<Shared>) {
         for view in &plan.views {
             let failed = view.live.as_ref().and_then(|live| pulse.failed.get(&live.number)).copied();
             shared.metrics.staleness_seconds.with_label_values(&[&view.name]).set(staleness);
+            shared.metrics.built.with_label_values(&[&view.name]);
             shared.metrics.failed_rows.with_label_values(&[&view.name]).set(failed.unwrap_or_default());
         }
         shared.region.env.sleep(LOOK_EVERY).await;

@@ -18,6 +18,7 @@ mod replication;
 mod resolver;
 mod source;
 mod status;
+mod unconfirmed;
 mod unheard;
 
 pub use escrow::RightsLeft;

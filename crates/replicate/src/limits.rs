@@ -78,5 +78,9 @@ pub const REACTION_PAUSE_FIRST: Duration = Duration::from_millis(10);
 pub const REACTION_PAUSE_MAX: Duration = Duration::from_secs(1);
 /// How often the reactor's progress is written; what came after is delivered again, and known by its key.
 pub const PROGRESS_EVERY: Duration = Duration::from_millis(200);
+/// How often what the peers confirmed is written down, if it changed.
+pub const CONFIRMED_EVERY: Duration = Duration::from_secs(10);
+/// Bytes of the log read at once to count what was written before this process began.
+pub const TELL_READ_BYTES: usize = 1 << 20;
 /// How often gauges are brought up to date.
 pub const GAUGES_EVERY: Duration = Duration::from_secs(1);

@@ -1,7 +1,10 @@
 //! What this crate counts.
 
 use prometheus::core::Collector;
-use prometheus::{GaugeVec, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry};
+use prometheus::{Gauge, GaugeVec, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry};
+
+/// From one region to another.
+const WAY: [&str; 2] = ["origin", "destination"];
 
 #[derive(Clone)]
 pub struct Metrics {
@@ -15,8 +18,11 @@ pub struct Metrics {
     pub carried: IntCounterVec,
     pub damaged: IntCounterVec,
     pub reconnects: IntCounterVec,
-    /// Brought up to date every second; grows while the origin is silent.
-    pub lag_seconds: GaugeVec,
+    /// By origin and destination, this region. Brought up to date every second; grows while the origin is silent.
+    lag_seconds: GaugeVec,
+    /// By origin, this region, and destination.
+    lag_events: IntGaugeVec,
+    heartbeat_age_seconds: GaugeVec,
     pub connected: IntGaugeVec,
     pub clock_skew_seconds: GaugeVec,
     pub recovered_entries: IntCounterVec,
@@ -24,7 +30,7 @@ pub struct Metrics {
     /// By outcome: delivered, replayed, compensated, refused, too-deep.
     pub reactions: IntCounterVec,
     pub reactions_pending: IntGauge,
-    /// By type, field, bound and region, as of the last look.
+    /// By type, field, bound and the region that has them, as of the last look.
     pub rights_left: IntGaugeVec,
     /// Requests for rights, by what came: given, nothing, failed.
     pub rights_asked: IntCounterVec,
@@ -32,6 +38,36 @@ pub struct Metrics {
 }
 
 impl Metrics {
+    pub fn lag_seconds(&self, origin: &str, destination: &str) -> Gauge {
+        self.lag_seconds.with_label_values(&[origin, destination])
+    }
+
+    pub fn lag_events(&self, origin: &str, destination: &str) -> IntGauge {
+        self.lag_events.with_label_values(&[origin, destination])
+    }
+
+    pub fn heartbeat_age_seconds(&self, origin: &str, destination: &str) -> Gauge {
+        self.heartbeat_age_seconds.with_label_values(&[origin, destination])
+    }
+
+    /// Every series of these peers begins with 0: the first of its kind is seen as an increase.
+    pub fn declare<'a>(&self, peers: impl Iterator<Item = &'a str>) {
+        for peer in peers {
+            for counters in [&self.frames, &self.entries, &self.holes, &self.damaged, &self.reconnects] {
+                counters.with_label_values(&[peer]);
+            }
+            for counters in [&self.repairs, &self.carried, &self.recovered_entries] {
+                counters.with_label_values(&[peer]);
+            }
+        }
+        for answer in ["given", "nothing", "failed"] {
+            self.rights_asked.with_label_values(&[answer]);
+        }
+        for outcome in ["delivered", "replayed", "compensated", "refused", "too-deep"] {
+            self.reactions.with_label_values(&[outcome]);
+        }
+    }
+
     /// Registers with `registry`, if there is one.
     pub fn new(registry: Option<&Registry>) -> Self {
         let counter = |name: &str, help: &str| IntCounter::new(name, help).expect("the name is valid");
@@ -56,11 +92,30 @@ impl Metrics {
             ),
             damaged: counters("sterna_replicate_damaged_frames_total", "Frames whose bytes were damaged, by origin.", "origin"),
             reconnects: counters("sterna_replicate_reconnects_total", "Times that following a log began anew, by origin.", "origin"),
-            lag_seconds: gauges(
-                "sterna_replicate_lag_seconds",
-                "Age of what this region has of an origin, of its shard that is furthest behind.",
-                "origin",
-            ),
+            lag_seconds: GaugeVec::new(
+                Opts::new(
+                    "sterna_replicate_lag_seconds",
+                    "Age of what the destination, this region, has of an origin, in its shard that is furthest behind.",
+                ),
+                &WAY,
+            )
+            .expect("the name is valid"),
+            lag_events: IntGaugeVec::new(
+                Opts::new(
+                    "sterna_replicate_lag_events",
+                    "Events of the origin, this region, that the destination's heartbeats have not named as applied.",
+                ),
+                &WAY,
+            )
+            .expect("the name is valid"),
+            heartbeat_age_seconds: GaugeVec::new(
+                Opts::new(
+                    "sterna_replicate_heartbeat_age_seconds",
+                    "Since the origin itself was last heard of by the destination, this region, whatever others carry.",
+                ),
+                &WAY,
+            )
+            .expect("the name is valid"),
             connected: IntGaugeVec::new(Opts::new("sterna_replicate_connected", "1 if every log of the origin is followed."), &["origin"])
                 .expect("the name is valid"),
             clock_skew_seconds: gauges(
@@ -78,7 +133,7 @@ impl Metrics {
             reactions_pending: IntGauge::new("sterna_replicate_reactions_pending", "Reactions under way.").expect("the name is valid"),
             rights_left: IntGaugeVec::new(
                 Opts::new("sterna_replicate_rights_left", "Rights of bounded counters that each region has left, as this region knows."),
-                &["type", "field", "bound", "region"],
+                &["type", "field", "bound", "holder"],
             )
             .expect("the name is valid"),
             rights_asked: counters("sterna_replicate_rights_asked_total", "Requests to other regions for rights, by what came.", "answer"),
@@ -91,7 +146,7 @@ impl Metrics {
     }
 
     fn register(&self, registry: &Registry) {
-        let all: [Box<dyn Collector>; 20] = [
+        let all: [Box<dyn Collector>; 22] = [
             Box::new(self.frames_published.clone()),
             Box::new(self.entries_published.clone()),
             Box::new(self.publish_failures.clone()),
@@ -103,6 +158,8 @@ impl Metrics {
             Box::new(self.damaged.clone()),
             Box::new(self.reconnects.clone()),
             Box::new(self.lag_seconds.clone()),
+            Box::new(self.lag_events.clone()),
+            Box::new(self.heartbeat_age_seconds.clone()),
             Box::new(self.connected.clone()),
             Box::new(self.clock_skew_seconds.clone()),
             Box::new(self.recovered_entries.clone()),

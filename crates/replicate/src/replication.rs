@@ -12,6 +12,7 @@ use crate::relay::Relay;
 use crate::resolver::Resolver;
 use crate::source::{self, Source};
 use crate::status::{self, Status};
+use crate::unconfirmed::Unconfirmed;
 use parking_lot::Mutex;
 use std::sync::Arc;
 use sterna_env::{Instant, Scope};
@@ -73,6 +74,12 @@ impl Replication {
             rewinds: Arc::clone(&rewinds),
             metrics: metrics.clone(),
         };
+        let unconfirmed = Unconfirmed {
+            region: Arc::clone(&region),
+            logs: Arc::clone(writer.logs()),
+            source: Arc::clone(&source),
+            metrics: metrics.clone(),
+        };
         let reactor = Reactor { writer, gate: Arc::clone(&gate), rewinds, metrics: metrics.clone() };
         let started = region.env.now();
         let replication = Arc::new(Self { region: Arc::clone(&region), source, peers, metrics, started, rights });
@@ -83,9 +90,12 @@ impl Replication {
         if !region.alone() {
             scope.spawn_until_stop(Arc::new(relay).run());
             Arc::new(resolver).start(scope);
+            let names: Vec<_> = region.peers().map(|peer| region.membership.name(peer)).collect();
+            replication.metrics.declare(names.iter().map(|name| &**name));
             scope.spawn_until_stop(spread.run());
             scope.spawn_until_stop(survey.run());
             scope.spawn_until_stop(Arc::clone(&replication).keep_gauges());
+            scope.spawn_until_stop(unconfirmed.run());
         }
         replication
     }
@@ -111,7 +121,8 @@ impl Replication {
         loop {
             for origin in self.status().origins {
                 let label = [&*origin.name];
-                self.metrics.lag_seconds.with_label_values(&label).set(origin.lag.as_secs_f64());
+                self.metrics.lag_seconds(&origin.name, &self.region.name).set(origin.lag.as_secs_f64());
+                self.metrics.heartbeat_age_seconds(&origin.name, &self.region.name).set(origin.heartbeat_age.as_secs_f64());
                 self.metrics.connected.with_label_values(&label).set(i64::from(origin.connected));
                 if let Some(skew_ms) = origin.clock_skew_ms {
                     self.metrics.clock_skew_seconds.with_label_values(&label).set(skew_ms as f64 / 1000.0);

@@ -22,6 +22,10 @@ pub struct OriginStatus {
     pub name: Name,
     /// Every log of it is followed, and it was heard of lately.
     pub connected: bool,
+    /// It sent something itself lately.
+    pub heard: bool,
+    /// Since it last sent something itself; since this process started if it never did.
+    pub heartbeat_age: Duration,
     pub last_error: Option<String>,
     /// Why the regions refuse to replicate; somebody has to mend a configuration.
     pub refused: Option<String>,
@@ -61,11 +65,14 @@ pub(crate) fn of(region: &Region, peers: &Peers, source: &Source, started: Insta
         LogStatus { shard, followed, copied, applied, reached, lag: lag(region, log, started) }
     };
     let shards: Vec<LogStatus> = region.board.shards().map(log_status).collect();
-    let heard = peer.heard_at.is_some_and(|at| region.env.now().saturating_duration_since(at) <= SILENCE_MAX);
+    let heartbeat_age = region.env.now().saturating_duration_since(peer.heard_at.unwrap_or(started));
+    let heard = peer.heard_at.is_some() && heartbeat_age <= SILENCE_MAX;
     OriginStatus {
         region: origin,
         name: peers.name(origin),
         connected: heard && shards.iter().all(|log| log.followed),
+        heard,
+        heartbeat_age,
         last_error: peer.last_error,
         refused: peer.refused,
         lag: shards.iter().map(|log| log.lag).max().unwrap_or_default(),

@@ -27,7 +27,19 @@ pub struct Config {
     #[serde(default, rename = "peer")]
     pub peers: Vec<PeerConfig>,
     #[serde(default)]
+    pub ready: ReadyConfig,
+    #[serde(default)]
     pub telemetry: TelemetryConfig,
+}
+
+/// When `/readyz` sends clients to other regions because this one is behind. Without a bound it does not look.
+#[derive(Clone, Copy, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct ReadyConfig {
+    /// How old what is here of another region may be, while that region is heard of.
+    pub lag_seconds_max: Option<u32>,
+    /// How long ago a view may have had everything that is applied here.
+    pub staleness_seconds_max: Option<u32>,
 }
 
 #[derive(Clone, Debug, Deserialize)]

@@ -160,6 +160,7 @@ fn configs(options: &ClusterOptions, folder: &Path) -> Result<Vec<Config>> {
         model: PathBuf::from(&options.model_name),
         shards: options.shards,
         store: StoreConfig { engine: StoreEngine::Embedded, path: folder.join(name) },
+        ready: crate::config::ReadyConfig::default(),
         stream: StreamConfig::default(),
         peers: peers(name),
         telemetry: TelemetryConfig::default(),

@@ -108,7 +108,14 @@ impl RunningRegion {
         .await?;
         let (server, readiness) = (Scope::new(env.clone()), Arc::new(Readiness::default()));
         let metrics = Metrics::register(&registry)?;
-        let limits = Arc::new(Limits { drain_max: DRAIN_MAX, streams_max: STREAMS_PER_CONNECTION_MAX, ..Limits::default() });
+        let bound = |seconds: Option<u32>| seconds.map(|seconds| Duration::from_secs(seconds.into()));
+        let limits = Arc::new(Limits {
+            drain_max: DRAIN_MAX,
+            streams_max: STREAMS_PER_CONNECTION_MAX,
+            ready_lag_max: bound(config.ready.lag_seconds_max),
+            ready_staleness_max: bound(config.ready.staleness_seconds_max),
+            ..Limits::default()
+        });
         let services = Services {
             writer: Arc::clone(&writer),
             reads: Arc::clone(&reads),

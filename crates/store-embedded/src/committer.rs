@@ -159,9 +159,6 @@ impl Committer {
         self.metrics.commits.inc_by(committed as u64);
         self.metrics.batch_transactions.observe(committed as f64);
         self.metrics.sync_seconds.observe(took.as_secs_f64());
-        if let Some(free) = self.space.free_bytes() {
-            self.metrics.free_bytes.set(free as i64);
-        }
         match self.durability {
             Durability::Sync => self.linger.record(took, committed, self.shared.queue.len()),
             Durability::Relaxed { sync_interval } => {

@@ -1,6 +1,9 @@
 //! What a store tells Prometheus. Every metric has the label `store`: `write` or `read`.
 
 use prometheus::{Histogram, HistogramOpts, IntCounter, IntCounterVec, IntGauge, Opts, Registry, core::Collector, exponential_buckets};
+use prometheus::core::Desc;
+use prometheus::proto::MetricFamily;
+use std::path::{Path, PathBuf};
 use sterna_store::CommitError;
 
 use crate::Kind;
@@ -13,12 +16,12 @@ pub(crate) struct Metrics {
     pub(crate) batch_keys: Histogram,
     pub(crate) sync_seconds: Histogram,
     pub(crate) queue_transactions: IntGauge,
-    pub(crate) free_bytes: IntGauge,
+    disk: Disk,
     registry: Option<Registry>,
 }
 
 impl Metrics {
-    pub(crate) fn new(kind: Kind, registry: Option<&Registry>) -> Result<Self, prometheus::Error> {
+    pub(crate) fn new(kind: Kind, path: &Path, registry: Option<&Registry>) -> Result<Self, prometheus::Error> {
         let opts = |name: &str, help: &str| Opts::new(format!("sterna_store_{name}"), help).const_label("store", kind.name());
         let histogram = |name: &str, help: &str, buckets| Histogram::with_opts(HistogramOpts { common_opts: opts(name, help), buckets });
         let refusals = opts("refusals_total", "Transactions not committed, by reason.");
@@ -29,9 +32,16 @@ impl Metrics {
             batch_keys: histogram("batch_keys", "Keys written together.", exponential_buckets(1.0, 2.0, 16)?)?,
             sync_seconds: histogram("sync_seconds", "Time to write, sync and apply a batch.", exponential_buckets(0.000_05, 2.0, 16)?)?,
             queue_transactions: IntGauge::with_opts(opts("queue_transactions", "Transactions that waited when the last batch was taken."))?,
-            free_bytes: IntGauge::with_opts(opts("free_bytes", "Free space on the store's disk."))?,
+            disk: Disk {
+                free_bytes: IntGauge::with_opts(opts("free_bytes", "What may still be written to the store's disk."))?,
+                disk_bytes: IntGauge::with_opts(opts("disk_bytes", "Size of the store's disk."))?,
+                path: path.to_owned(),
+            },
             registry: registry.cloned(),
         };
+        for reason in ["conflict", "too_old", "too_large", "invalid", "maybe_committed", "unavailable", "full", "closed"] {
+            metrics.refusals.with_label_values(&[reason]);
+        }
         if let Some(registry) = registry {
             metrics.collectors().into_iter().try_for_each(|collector| registry.register(collector))?;
         }
@@ -72,7 +82,30 @@ impl Metrics {
             Box::new(self.batch_keys.clone()),
             Box::new(self.sync_seconds.clone()),
             Box::new(self.queue_transactions.clone()),
-            Box::new(self.free_bytes.clone()),
+            Box::new(self.disk.clone()),
         ]
+    }
+}
+
+/// The disk, measured at each scrape: it also fills while this store writes nothing.
+#[derive(Clone)]
+struct Disk {
+    free_bytes: IntGauge,
+    disk_bytes: IntGauge,
+    path: PathBuf,
+}
+
+impl Collector for Disk {
+    fn desc(&self) -> Vec<&Desc> {
+        [&self.free_bytes, &self.disk_bytes].into_iter().flat_map(Collector::desc).collect()
+    }
+
+    /// Nothing, where it can't be measured.
+    fn collect(&self) -> Vec<MetricFamily> {
+        let Ok(stat) = rustix::fs::statvfs(&self.path) else { return Vec::new() };
+        let bytes = |blocks: u64| i64::try_from(blocks.saturating_mul(stat.f_frsize)).unwrap_or(i64::MAX);
+        self.free_bytes.set(bytes(stat.f_bavail));
+        self.disk_bytes.set(bytes(stat.f_blocks));
+        [&self.free_bytes, &self.disk_bytes].into_iter().flat_map(Collector::collect).collect()
     }
 }

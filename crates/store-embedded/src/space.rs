@@ -49,9 +49,4 @@ impl Space {
             }
         }
     }
-
-    /// The last measurement, less what was written since.
-    pub(crate) fn free_bytes(&self) -> Option<u64> {
-        self.last.map(|(_, free)| free)
-    }
 }

@@ -65,7 +65,7 @@ impl Embedded {
             folder.create_data(|path| open_database(path, &options).map(drop)).map_err(unusable)?;
         }
         let (database, keyspace) = open_database(&folder.data(), &options).map_err(unusable)?;
-        let metrics = Metrics::new(options.kind, options.registry.as_ref())?;
+        let metrics = Metrics::new(options.kind, &options.path, options.registry.as_ref())?;
         let (committer, shared) =
             Committer::start(&options, database, keyspace, metrics.clone(), Space::new(probe, options.reserve_bytes)).map_err(unusable)?;
         let thread = thread::Builder::new()

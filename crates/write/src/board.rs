@@ -1,5 +1,6 @@
 //! Who has applied what, as this process knows it.
 
+use crate::Tally;
 use parking_lot::Mutex;
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -28,6 +29,7 @@ struct ShardBoard {
     sealed: Applied,
     known: BTreeMap<RegionId, Applied>,
     heard: BTreeMap<RegionId, Heard>,
+    tally: Tally,
 }
 
 /// The last seal of a log that this region has reached, and when.
@@ -166,6 +168,35 @@ impl Board {
 
     pub(crate) async fn poked(&self, shard: ShardId) {
         self.notices[usize::from(shard.0)].notified().await;
+    }
+
+    /// This region's own log ended here when the process started.
+    pub(crate) fn start_tally(&self, shard: ShardId, end: Position) {
+        self.at(shard).lock().tally = Tally::starting_at(end);
+    }
+
+    /// An entry was added to this region's own log.
+    pub(crate) fn wrote(&self, shard: ShardId, position: Position, events: u64) {
+        self.count_events(events);
+        self.at(shard).lock().tally.push(position, events);
+    }
+
+    /// How many events of this region's own log lie behind `position`. The error is the position before which nothing is known: say
+    /// more with [`Self::tell`].
+    pub fn own_behind(&self, shard: ShardId, position: Position) -> Result<u64, Position> {
+        let board = self.at(shard).lock();
+        board.tally.behind(position).ok_or_else(|| board.tally.known_from())
+    }
+
+    /// The entries of this region's own log behind `from` and up to what [`Self::own_behind`] gave as its error, each with the number of
+    /// its events.
+    pub fn tell(&self, shard: ShardId, from: Position, entries: &[(Position, u64)]) {
+        self.at(shard).lock().tally.extend_back(from, entries);
+    }
+
+    /// Nobody asks [`Self::own_behind`] for positions before this one any more.
+    pub fn forget_before(&self, shard: ShardId, position: Position) {
+        self.at(shard).lock().tally.forget_before(position);
     }
 
     /// Changes whenever something of this shard does.

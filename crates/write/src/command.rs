@@ -129,6 +129,34 @@ impl Refused {
     }
 }
 
+/// Every [`Refused::outcome`], and those of what was not refused.
+pub(crate) const OUTCOMES: [&str; 24] = [
+    "accepted",
+    "replayed",
+    "unknown-type",
+    "unknown-command",
+    "invalid-id",
+    "invalid-key",
+    "invalid-arguments",
+    "arguments-too-large",
+    "key-reused",
+    "version-mismatch",
+    "precondition-required",
+    "already-exists",
+    "not-found",
+    "deleted",
+    "guard-refused",
+    "evaluation-failed",
+    "bound-reached",
+    "aggregate-too-large",
+    "parked",
+    "behind-token",
+    "overloaded",
+    "not-accepting",
+    "disk-full",
+    "store-unavailable",
+];
+
 impl Refused {
     /// A short name for metrics and problem documents.
     pub fn outcome(&self) -> &'static str {

@@ -19,6 +19,7 @@ mod metrics;
 mod region;
 mod shard;
 mod states;
+mod tally;
 mod touched;
 mod writer;
 
@@ -34,5 +35,6 @@ pub use logs::{LogEntry, Logs};
 pub use metrics::Metrics;
 pub use region::{Gate, Life, OpenError, OpenOptions, Region};
 pub use states::States;
+pub use tally::Tally;
 pub use touched::Touched;
 pub use writer::{Fetched, MergeError, Merged, Reply, RightsBroker, Writer};

@@ -41,6 +41,8 @@ pub const LOG_CACHE_BYTES_MAX: usize = 128_000;
 pub const TOUCHED_MAX: usize = 10_000;
 /// How long a command waits for rights that other regions are asked for.
 pub const RIGHTS_WAIT: Duration = Duration::from_secs(1);
+/// Places of a shard's own log where it is known how many events lie behind; more are told roughly.
+pub const TALLY_MARKS_MAX: usize = 2_048;
 /// Reactions may cause reactions this many times.
 pub const REACTION_DEPTH_MAX: u32 = 8;
 /// How far the region's clock may be lifted over its wall by others' events.

@@ -1,12 +1,17 @@
 //! What this crate counts.
 
-use prometheus::{Histogram, HistogramOpts, IntCounter, IntCounterVec, IntGaugeVec, Opts, Registry};
+use crate::command::OUTCOMES;
+use prometheus::{Histogram, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGaugeVec, Opts, Registry};
+use std::time::Duration;
+use sterna_crdt::conflicts::Rule;
+use sterna_crdt::{FieldKind, Policy};
+use sterna_model::Model;
 
 #[derive(Clone)]
 pub struct Metrics {
     /// By outcome: accepted, replayed, or the code of the refusal's kind.
-    pub commands: IntCounterVec,
-    pub command_seconds: Histogram,
+    commands: IntCounterVec,
+    command_seconds: HistogramVec,
     pub batch_commands: Histogram,
     pub batch_retries: IntCounter,
     pub merged_events: IntCounter,
@@ -36,7 +41,12 @@ impl Metrics {
         };
         let metrics = Self {
             commands: counters("sterna_write_commands_total", "Commands answered, by outcome.", &["outcome"]),
-            command_seconds: histogram("sterna_write_command_duration_seconds", "From a command's arrival to its durable answer.", seconds),
+            command_seconds: HistogramVec::new(
+                HistogramOpts::new("sterna_write_command_duration_seconds", "From a command's arrival to its durable answer, by outcome.")
+                    .buckets(seconds),
+                &["outcome"],
+            )
+            .expect("the name is valid"),
             batch_commands: histogram("sterna_write_batch_commands", "Commands in a committed batch.", sizes),
             batch_retries: counter("sterna_write_batch_retries_total", "Batches prepared again after a conflict or an unknown result."),
             merged_events: counter("sterna_write_merged_events_total", "Events of other regions merged here."),
@@ -65,6 +75,33 @@ impl Metrics {
         metrics
     }
 
+    /// A command was answered, so long after it came.
+    pub(crate) fn answered(&self, outcome: &str, after: Duration) {
+        self.commands.with_label_values(&[outcome]).inc();
+        self.command_seconds.with_label_values(&[outcome]).observe(after.as_secs_f64());
+    }
+
+    /// Every series that the model allows begins with 0: the first of its kind is seen as an increase.
+    pub(crate) fn declare(&self, model: &Model) {
+        for outcome in OUTCOMES {
+            self.commands.with_label_values(&[outcome]);
+        }
+        for answer in ["local", "moved", "refused", "refused-after-asking"] {
+            self.bounded.with_label_values(&[answer]);
+        }
+        for of in model.aggregates() {
+            let whole = if of.delete_wins { Rule::DeleteWins } else { Rule::Delete };
+            for rule in [whole, Rule::Void] {
+                self.conflicts.with_label_values(&[&of.name, "", rule.name()]);
+            }
+            for field in of.fields() {
+                for rule in rules(&field.kind) {
+                    self.conflicts.with_label_values(&[&of.name, &field.name, rule.name()]);
+                }
+            }
+        }
+    }
+
     fn register(&self, registry: &Registry) {
         let all: [Box<dyn prometheus::core::Collector>; 12] = [
             Box::new(self.commands.clone()),
@@ -82,6 +119,30 @@ impl Metrics {
         ];
         for collector in all {
             registry.register(collector).expect("each metric is registered once");
+        }
+    }
+}
+
+/// By which rules concurrent updates of a field can be decided.
+fn rules(kind: &FieldKind) -> Vec<Rule> {
+    match kind {
+        FieldKind::Register(policy) => vec![match policy {
+            Policy::Latest => Rule::Latest,
+            Policy::Keep => Rule::Keep,
+            Policy::Max => Rule::Max,
+            Policy::Min => Rule::Min,
+            Policy::Prefer(_) => Rule::Prefer,
+            Policy::MaxBy => Rule::MaxBy,
+            Policy::MinBy => Rule::MinBy,
+        }],
+        FieldKind::Counter | FieldKind::Bounded { .. } => Vec::new(),
+        FieldKind::Flag => vec![Rule::TrueWins],
+        FieldKind::Set => vec![Rule::AddWins],
+        FieldKind::Map(inner) => {
+            let mut all = rules(inner);
+            all.push(Rule::AddWins);
+            all.dedup();
+            all
         }
     }
 }

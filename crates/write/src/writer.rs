@@ -90,6 +90,7 @@ impl Writer {
         let logs = Arc::new(Logs::new(Arc::clone(&region.store)));
         let states = Arc::new(States::new(Arc::clone(&region)));
         let metrics = Metrics::new(registry);
+        metrics.declare(&region.model());
         let mut shards = Vec::new();
         for id in region.board.shards() {
             let standing = Standing::load(&region, &logs, id).await?;
@@ -123,9 +124,10 @@ impl Writer {
     /// Checks the command and puts it in its shard's queue; two calls for one aggregate, one after the other, take effect in that
     /// order. Waits for what the command's token has seen.
     pub async fn submit(&self, command: Command) -> Result<Reply, Refused> {
+        let since = self.region.env.now();
         let result = self.enqueue(command).await;
         if let Err(refused) = &result {
-            self.metrics.commands.with_label_values(&[refused.outcome()]).inc();
+            self.metrics.answered(refused.outcome(), self.region.env.now() - since);
         }
         result
     }
@@ -314,7 +316,8 @@ pub enum Fetched {
 /// Answers a command that may lack rights: other regions are asked for them, for a bounded time.
 async fn with_rights(writer: Arc<Writer>, command: Command, first: oneshot::Receiver<Answer>) -> Answer {
     let env = writer.region.env.clone();
-    let until = env.now() + RIGHTS_WAIT;
+    let since = env.now();
+    let until = since + RIGHTS_WAIT;
     let (mut answer, mut asked) = (first.await.unwrap_or_else(|_| Err(stopping())), false);
     while let (Err(Refused::BoundReached { lack, .. }), Some(broker)) = (&answer, writer.broker.get()) {
         let left = until.saturating_duration_since(env.now());
@@ -330,7 +333,7 @@ async fn with_rights(writer: Arc<Writer>, command: Command, first: oneshot::Rece
         answer = writer.try_again(command.clone(), asked).await;
     }
     if let Err(refused @ Refused::BoundReached { .. }) = &answer {
-        writer.metrics.commands.with_label_values(&[refused.outcome()]).inc();
+        writer.metrics.answered(refused.outcome(), env.now() - since);
         writer.metrics.bounded.with_label_values(&[if asked { "refused-after-asking" } else { "refused" }]).inc();
     }
     answer

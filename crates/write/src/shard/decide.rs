@@ -32,7 +32,7 @@ impl Shard {
             Err(refused) => {
                 // What lacks rights may still get them; whoever waits for the answer counts it.
                 if !matches!(refused, Refused::BoundReached { .. }) {
-                    self.metrics.commands.with_label_values(&[refused.outcome()]).inc();
+                    self.metrics.answered(refused.outcome(), self.region.env.now() - job.since);
                 }
                 _ = job.reply.send(Err(refused));
             }

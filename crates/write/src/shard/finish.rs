@@ -29,7 +29,7 @@ impl Shard {
                     error => Refused::Unavailable(error.to_string()),
                 };
                 for (job, ..) in batch.answers.drain(..) {
-                    self.metrics.commands.with_label_values(&[refused.outcome()]).inc();
+                    self.metrics.answered(refused.outcome(), self.region.env.now() - job.since);
                     _ = job.reply.send(Err(refused.clone()));
                 }
                 if batch.merges() {
@@ -81,7 +81,9 @@ impl Shard {
             self.region.board.count_verdicts(self.id, verdicts);
         }
         let own = self.own_log();
-        self.metrics.batch_commands.observe(batch.answers.len() as f64);
+        if !batch.answers.is_empty() {
+            self.metrics.batch_commands.observe(batch.answers.len() as f64);
+        }
         for (job, mut accepted, place) in batch.answers {
             if let Some(index) = place {
                 accepted.position = Position::new(batch.epoch, committed.stamp.0, index);
@@ -105,8 +107,7 @@ impl Shard {
             return;
         }
         let outcome = if accepted.replayed { "replayed" } else { "accepted" };
-        self.metrics.commands.with_label_values(&[outcome]).inc();
-        self.metrics.command_seconds.observe((self.region.env.now() - job.since).as_secs_f64());
+        self.metrics.answered(outcome, self.region.env.now() - job.since);
         _ = job.reply.send(Ok(accepted));
     }
 
@@ -144,7 +145,7 @@ impl Shard {
     fn append(&mut self, entry: LogEntry) {
         let (after, position) = (self.end_of_own_log(), entry.position);
         self.logs.push(self.own_log(), after, entry);
-        self.region.board.count_events(u64::from(position.index) + 1);
+        self.region.board.wrote(self.id, position, u64::from(position.index) + 1);
         self.standing.own_tip = position;
         self.region.board.raise_applied(self.own_log(), position);
     }

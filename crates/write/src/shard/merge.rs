@@ -65,7 +65,9 @@ impl Standing {
         for &(origin, position) in &self.progress.applied.0 {
             board.raise_applied(LogId { origin, shard }, position);
         }
-        board.raise_applied(LogId { origin: region.me, shard }, self.own_tip.max(self.own_old));
+        let end = self.own_tip.max(self.own_old);
+        board.start_tally(shard, end);
+        board.raise_applied(LogId { origin: region.me, shard }, end);
     }
 }
 
