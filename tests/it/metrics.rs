@@ -77,7 +77,8 @@ async fn commands_are_counted_and_timed_by_outcome_and_conflicts_by_type_field_a
 async fn what_a_cut_off_or_dead_region_lacks_grows_with_every_write_and_survives_a_restart_of_the_origin() {
     let mut cluster = Cluster::start(Options::shop(), &THREE).await;
     add(&cluster["us-east"], 5).await;
-    let settled = |events: &serde_json::Value| events["data"].as_array().is_some_and(|data| data.iter().all(|event| event["settled"] == true));
+    let settled =
+        |events: &serde_json::Value| events["data"].as_array().is_some_and(|data| data.iter().all(|event| event["settled"] == true));
     cluster["us-east"].eventually("/v1/cart/c/events", "every region has confirmed it", settled).await;
     lacks(&cluster["us-east"], "ap-south", 0.0).await;
     lacks(&cluster["us-east"], "eu-west", 0.0).await;

@@ -1,8 +1,8 @@
 //! What a store tells Prometheus. Every metric has the label `store`: `write` or `read`.
 
-use prometheus::{Histogram, HistogramOpts, IntCounter, IntCounterVec, IntGauge, Opts, Registry, core::Collector, exponential_buckets};
 use prometheus::core::Desc;
 use prometheus::proto::MetricFamily;
+use prometheus::{Histogram, HistogramOpts, IntCounter, IntCounterVec, IntGauge, Opts, Registry, core::Collector, exponential_buckets};
 use std::path::{Path, PathBuf};
 use sterna_store::CommitError;
 
