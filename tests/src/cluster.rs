@@ -124,10 +124,14 @@ impl Cluster {
     }
 
     pub fn link(&self, a: &str, b: &str, mode: LinkMode) {
-        for way in [(a, b), (b, a)] {
-            let relay = self.relays.get(&(way.0.to_owned(), way.1.to_owned()));
-            relay.unwrap_or_else(|| panic!("there is no link between {a} and {b}")).set(mode);
-        }
+        self.link_one_way(a, b, mode);
+        self.link_one_way(b, a, mode);
+    }
+
+    /// What `from` asks `to`, and the answers.
+    pub fn link_one_way(&self, from: &str, to: &str, mode: LinkMode) {
+        let relay = self.relays.get(&(from.to_owned(), to.to_owned()));
+        relay.unwrap_or_else(|| panic!("there is no link between {from} and {to}")).set(mode);
     }
 
     /// Polls until every region answers this path with the same bytes, which fit. Gives the answer.

@@ -9,6 +9,7 @@ use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioExecutor;
 use serde_json::Value;
+use std::net::IpAddr;
 use sterna_env::Env;
 
 /// Calls to one address.
@@ -40,8 +41,14 @@ pub struct Lines {
 
 impl Http {
     pub fn new(url: impl Into<String>) -> Self {
+        Self::from_address(url, None)
+    }
+
+    /// Calls that come from this address of this machine.
+    pub fn from_address(url: impl Into<String>, source: Option<IpAddr>) -> Self {
         let mut connector = HttpConnector::new();
         connector.set_nodelay(true);
+        connector.set_local_address(source);
         Self { client: Client::builder(TokioExecutor::new()).build(connector), url: url.into() }
     }
 

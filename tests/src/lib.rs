@@ -12,6 +12,7 @@ mod http;
 mod metrics;
 mod poll;
 mod ports;
+mod program;
 mod region;
 mod relay;
 
@@ -23,5 +24,6 @@ pub use http::{Answer, Http, Lines, Request};
 pub use metrics::{Family, Metrics, Sample};
 pub use poll::{SOON, eventually, eventually_within, say};
 pub use ports::free_port;
+pub use program::{Program, find};
 pub use region::Region;
 pub use relay::{LinkMode, Relay};
