@@ -8,7 +8,7 @@ use sterna_env::Env;
 use tokio::process::Command;
 
 /// Cargo builds it beside the tests that use it: `target/…/deps/it-…` and `target/…/sterna-under-test`.
-fn path() -> PathBuf {
+pub fn path() -> PathBuf {
     let test = std::env::current_exe().expect("a process has an executable");
     let binary = test.ancestors().nth(2).expect("a test is in deps").join("sterna-under-test");
     assert!(binary.exists(), "{} is missing: `cargo test` builds it", binary.display());

@@ -16,7 +16,7 @@ mod program;
 mod region;
 mod relay;
 
-pub use binary::{Outcome, run, run_within, sterna};
+pub use binary::{Outcome, path as binary_path, run, run_within, sterna};
 pub use cluster::{Cluster, Options};
 pub use config::{Peer, Ready, RegionConfig};
 pub use feed::{Event, Feed};

@@ -3,3 +3,5 @@
 
 mod balancer;
 mod load;
+mod prometheus;
+mod terraform;

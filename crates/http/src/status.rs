@@ -92,13 +92,19 @@ pub(crate) async fn get(State(services): State<Arc<Services>>) -> Response {
     reply::json(serde_json::to_vec(&status(&services)).expect("strings and numbers always serialize"))
 }
 
-/// What is further behind than the limits let it be. An origin that is silent is not counted: that it is down, or this region cut off, is no
-/// reason to send clients away.
+/// What is further behind than the limits let it be. How long an origin has been silent is not counted: that it is down, or this region cut off,
+/// is no reason to send clients away.
 pub(crate) fn behind(services: &Services) -> Vec<String> {
     let mut reasons = Vec::new();
     if let Some(most) = services.limits.ready_lag_max {
-        let late = services.replication.status().origins.into_iter().filter(|origin| origin.heard && origin.lag > most);
-        reasons.extend(late.map(|origin| format!("it is {:.1} s behind {}", origin.lag.as_secs_f64(), origin.name)));
+        for origin in services.replication.status().origins {
+            let late = origin.lag.saturating_sub(origin.heartbeat_age);
+            if origin.catching_up {
+                reasons.push(format!("it catches up with {} since it started", origin.name));
+            } else if late > most {
+                reasons.push(format!("it is {:.1} s behind {}", late.as_secs_f64(), origin.name));
+            }
+        }
     }
     if let Some(most) = services.limits.ready_staleness_max {
         let stale = services.reads.status().views.into_iter().filter(|view| view.staleness_seconds > most.as_secs_f64());

@@ -22,8 +22,8 @@ pub struct OriginStatus {
     pub name: Name,
     /// Every log of it is followed, and it was heard of lately.
     pub connected: bool,
-    /// It sent something itself lately.
-    pub heard: bool,
+    /// It was heard of since this process started, and what it had written by then is not all here yet.
+    pub catching_up: bool,
     /// Since it last sent something itself; since this process started if it never did.
     pub heartbeat_age: Duration,
     pub last_error: Option<String>,
@@ -71,7 +71,9 @@ pub(crate) fn of(region: &Region, peers: &Peers, source: &Source, started: Insta
         region: origin,
         name: peers.name(origin),
         connected: heard && shards.iter().all(|log| log.followed),
-        heard,
+        catching_up: peer.heard_at.is_some()
+            && behind
+            && shards.iter().any(|log| region.board.heard(LogId { origin, shard: log.shard }).is_none()),
         heartbeat_age,
         last_error: peer.last_error,
         refused: peer.refused,

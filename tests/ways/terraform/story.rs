@@ -1,0 +1,107 @@
+//! From nothing to three regions, through a dead process and two rollouts, and back to nothing.
+
+use super::workspace::{REGIONS, Workspace, a_moment};
+use rustix::process::{Pid, Signal, kill_process};
+use serde_json::json;
+use std::fs;
+use sterna_tests::{Http, Program, eventually};
+use tokio::process::Command;
+
+#[tokio::test]
+async fn regions_are_applied_mended_rolled_and_destroyed() {
+    let Some(mut workspace) = Workspace::new().await else { return };
+    let bystander = Program::start(Command::new("sleep").arg("1000"), workspace.path("bystander"));
+
+    let applied = workspace.applied().await;
+    assert!(applied.stdout.contains(&format!("http://127.0.0.1:{}", workspace.balancer)), "it prints the endpoints: {}", applied.stdout);
+    for (at, name) in REGIONS.iter().enumerate() {
+        assert_eq!(workspace.region(at).get("/readyz").send().await.status, 200, "{name} is ready when apply is done");
+    }
+    let clients = Http::new(format!("http://127.0.0.1:{}", workspace.balancer));
+    clients.command("cart/c/add_item", json!({ "sku": "tea", "quantity": 1 })).key("k").ok().await;
+    workspace.is_up_to_date().await;
+
+    a_killed_process_shows_and_is_started_again(&workspace).await;
+
+    let model = fs::read_to_string(&workspace.model).expect("it is there");
+    let changed = model.replace("version = 1", "version = 2").replace("max = 100", "max = 50");
+    assert_ne!(changed, model);
+    fs::write(&workspace.model, changed).expect("it can be written");
+    rolls(&workspace).await;
+    let refused = clients.command("cart/c/add_item", json!({ "sku": "tea", "quantity": 51 })).send().await;
+    refused.refused(400, "invalid-arguments");
+
+    // The same program with a few more bytes, in another file: one that runs can't be written.
+    let mut binary = fs::read(&workspace.binary).expect("it is there");
+    binary.extend_from_slice(b"more");
+    let newer = workspace.path("sterna-newer");
+    fs::copy(&workspace.binary, &newer).expect("it keeps its mode");
+    fs::write(&newer, binary).expect("it can be written");
+    workspace.binary = newer;
+    rolls(&workspace).await;
+
+    workspace.destroyed().await;
+    let mut bystander = bystander;
+    bystander.assert_runs();
+    assert!(workspace.data().join("us-east/store").is_dir(), "the data stay");
+
+    workspace.applied().await;
+    eventually("what was written is still there", async || {
+        let cart = clients.get("/v1/cart/c").try_send().await?;
+        if cart.status == 200 && cart.json()["state"]["items"]["tea"] == 1 { Ok(()) } else { Err(cart.text()) }
+    })
+    .await;
+    workspace.more = "keep_data = false\n".to_owned();
+    workspace.applied().await;
+    workspace.destroyed().await;
+    assert!(!workspace.data().exists(), "the data go when that is asked for");
+}
+
+async fn a_killed_process_shows_and_is_started_again(workspace: &Workspace) {
+    for name in ["eu-west", "haproxy"] {
+        let before: Vec<_> = REGIONS.iter().map(|region| workspace.pid(region)).collect();
+        let pid = workspace.pid(name).and_then(|pid| Pid::from_raw(pid as i32)).expect("it is written down");
+        kill_process(pid, Signal::KILL).expect("it runs");
+        let plan = eventually(&format!("the plan sees that {name} died"), async || {
+            let plan = workspace.plan().await;
+            if plan.code == Some(2) { Ok(plan.stdout) } else { Err(format!("{plan:?}")) }
+        })
+        .await;
+        assert!(plan.contains(&format!("after {} died", pid.as_raw_nonzero())), "{plan}");
+        assert_eq!(plan.matches("terraform_data.process must be replaced").count(), 1, "only {name} is started again: {plan}");
+        workspace.applied().await;
+        let others = REGIONS.iter().zip(before).filter(|(region, _)| **region != name);
+        for (region, pid) in others {
+            assert_eq!(workspace.pid(region), pid, "{region} is left alone");
+        }
+        workspace.is_up_to_date().await;
+    }
+}
+
+/// Every region is replaced, and at no moment is more than one of them not ready.
+async fn rolls(workspace: &Workspace) {
+    let before: Vec<_> = REGIONS.iter().map(|region| workspace.pid(region)).collect();
+    let mut rolling = workspace.start_apply();
+    let watching = async {
+        let mut most = 0;
+        loop {
+            let ready = futures::future::join_all((0..REGIONS.len()).map(|at| is_ready(workspace.region(at)))).await;
+            most = most.max(ready.iter().filter(|ready| !**ready).count());
+            assert!(most <= 1, "more than one region is not ready: {ready:?}");
+            a_moment().await;
+        }
+    };
+    tokio::select! {
+        status = rolling.wait() => assert!(status.expect("terraform ends").success(), "the rollout succeeds"),
+        () = watching => {}
+    }
+    for (region, pid) in REGIONS.iter().zip(before) {
+        assert_ne!(workspace.pid(region), pid, "{region} was restarted");
+    }
+    workspace.is_up_to_date().await;
+}
+
+/// The process refuses connections or says that it is not ready; an answer that is only slow is none.
+async fn is_ready(region: Http) -> bool {
+    region.get("/readyz").try_send().await.is_ok_and(|answer| answer.status == 200)
+}
