@@ -71,8 +71,11 @@ impl Load {
     async fn read(&self, http: &Http, task: usize) {
         let env = Env::real();
         while !self.stopping.get() {
-            let path =
-                if task % 2 == 0 { "/v1/views/bags?limit=20".to_owned() } else { format!("/v1/bag/bag-{}", self.reads.get() % BAGS) };
+            let path = if task.is_multiple_of(2) {
+                "/v1/views/bags?limit=20".to_owned()
+            } else {
+                format!("/v1/bag/bag-{}", self.reads.get() % BAGS)
+            };
             let sent = env.now();
             match http.get(&path).try_send().await {
                 // A bag that has no mark yet is not there yet.

@@ -1,6 +1,6 @@
 //! What is wrong is said before anything is started.
 
-use super::workspace::Workspace;
+use super::workspace::{Workspace, repository};
 use std::fs;
 use std::net::TcpListener;
 use sterna_tests::{Outcome, find, run_within};
@@ -61,7 +61,7 @@ async fn terraform_s_own_checks_and_tests_pass() {
     let terraform = find("terraform", "STERNA_TERRAFORM", "terraform").expect("the workspace found it");
     let format = run_within(
         sterna_tests::SOON,
-        Command::new(terraform).args(["fmt", "-check", "-recursive"]).current_dir(workspace.path("terraform")),
+        Command::new(terraform).args(["fmt", "-check", "-recursive"]).current_dir(repository().join("terraform")),
     )
     .await;
     assert_eq!(format.code, Some(0), "terraform fmt would change {}", format.stdout);

@@ -37,7 +37,7 @@ impl Workspace {
         let prometheus = find("terraform", "STERNA_PROMETHEUS", "prometheus")?;
         find("terraform", "STERNA_CURL", "curl")?;
         let folder = tempfile::Builder::new().prefix("sterna-terraform-").tempdir().expect("there is a temporary folder");
-        let repository = Path::new(env!("CARGO_MANIFEST_DIR")).join("..").canonicalize().expect("it is there");
+        let repository = repository();
         for part in ["terraform", "infra"] {
             copy(&repository.join(part), &folder.path().join(part));
         }
@@ -186,6 +186,10 @@ impl Drop for Workspace {
             say("what terraform had started could not be stopped");
         }
     }
+}
+
+pub fn repository() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("..").canonicalize().expect("it is there")
 }
 
 fn contains(text: &[u8], part: &[u8]) -> bool {
