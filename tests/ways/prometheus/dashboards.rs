@@ -39,13 +39,19 @@ const CUT_OFF: [Fault; 8] = [
 ];
 
 /// After it came back, and while us-east and eu-west are cut from each other and ap-south carries.
-const AFTER: [Fault; 7] = [
+const AFTER: [Fault; 9] = [
     Fault { panel: "Conflicts by type, field and rule", labels: &[("type", "cart"), ("field", "address"), ("rule", "keep")], shows: rises },
     Fault { panel: "Conflicts within the range", labels: &[("rule", "keep")], shows: |series| series.most() >= 1.0 },
     Fault { panel: "Conflicts by region", labels: &[("region", "eu-west")], shows: rises },
     Fault { panel: "Repairs and carried entries", labels: &[("region", "eu-west"), ("from", "ap-south")], shows: rises },
     Fault { panel: "Reconnects and damage", labels: &[("region", "ap-south"), ("origin", "us-east")], shows: rises },
     Fault { panel: "Heartbeat age", labels: HIDDEN, shows: |series| series.most() > 6.0 },
+    Fault {
+        panel: "Rights left",
+        labels: &[("type", "product"), ("field", "stock"), ("holder", "us-east")],
+        shows: |series| series.most() > 100.0,
+    },
+    Fault { panel: "Commands at a bound", labels: &[("answer", "local")], shows: rises },
     Fault { panel: "Commands by outcome", labels: &[("outcome", "guard-refused")], shows: rises },
 ];
 
@@ -58,9 +64,10 @@ async fn every_query_of_every_panel_parses_and_returns_data_and_shows_the_fault_
     if find("prometheus", "STERNA_PROMETHEUS", "prometheus").is_none() {
         return;
     }
-    let cluster = Cluster::start(Options::shop(), &THREE).await;
+    let cluster = Cluster::start(Options::market(), &THREE).await;
     let ports: Vec<(&str, u16)> = cluster.regions().iter().map(|region| (region.name.as_str(), region.config.port)).collect();
     let Some(prometheus) = Prometheus::start(&ports).await else { return };
+    cluster["us-east"].command("product/tea/restock", json!({ "quantity": 90_000 })).ok().await;
     let (dashboards, env, stopping) = (panels::load(), Env::real(), Cell::new(false));
     let now_s = || env.wall_ms() as f64 / 1000.0;
     let began = now_s();
@@ -139,6 +146,7 @@ async fn shop(http: Http, name: &str, stopping: &Cell<bool>) {
         let add = http.command(&format!("{cart}/add_item"), json!({ "sku": "tea", "quantity": 1 })).try_send().await;
         assert!(add.is_ok_and(|answer| answer.status == 200), "a region takes commands also when it is cut off");
         if n % 5 == 0 {
+            _ = http.command("product/tea/reserve", json!({ "quantity": 1 })).try_send().await;
             _ = http.get("/v1/views/carts_by_size?limit=10").try_send().await;
             _ = http.command(&format!("{cart}/remove_item"), json!({ "sku": "none" })).try_send().await;
         }
