@@ -90,6 +90,10 @@ impl Metrics {
             self.bounded.with_label_values(&[answer]);
         }
         for of in model.aggregates() {
+            for event in ["command", "reaction"] {
+                self.voided.with_label_values(&[&*of.name, event]);
+            }
+            self.tail_events.with_label_values(&[&*of.name]);
             let whole = if of.delete_wins { Rule::DeleteWins } else { Rule::Delete };
             for rule in [whole, Rule::Void] {
                 self.conflicts.with_label_values(&[&of.name, "", rule.name()]);

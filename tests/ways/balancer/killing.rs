@@ -47,7 +47,6 @@ async fn a_region_is_killed_under_mixed_load_and_nothing_is_lost_or_doubled_and_
 }
 
 #[tokio::test]
-#[ignore = "the twins that it makes are voided by the merge issue"]
 async fn a_region_that_hangs_is_given_up_too() {
     if find("haproxy", "STERNA_HAPROXY", "haproxy").is_none() {
         return;

@@ -27,7 +27,8 @@ const BACK: &[(&str, &str)] = &[("origin", "ap-south"), ("destination", "eu-west
 const HIDDEN: &[(&str, &str)] = &[("origin", "us-east"), ("destination", "eu-west")];
 
 /// While ap-south is cut off from both others.
-const CUT_OFF: [Fault; 8] = [
+const CUT_OFF: [Fault; 9] = [
+    Fault { panel: "Unsettled events", labels: &[("region", "us-east"), ("type", "cart")], shows: |series| series.most() > 10.0 },
     Fault { panel: "Lag in seconds", labels: FAR, shows: |series| series.most() > 8.0 },
     Fault { panel: "Lag in seconds", labels: BACK, shows: |series| series.most() > 8.0 },
     Fault { panel: "Lag in events", labels: FAR, shows: |series| series.most() > 10.0 },
@@ -39,7 +40,8 @@ const CUT_OFF: [Fault; 8] = [
 ];
 
 /// After it came back, and while us-east and eu-west are cut from each other and ap-south carries.
-const AFTER: [Fault; 9] = [
+const AFTER: [Fault; 10] = [
+    Fault { panel: "Void events", labels: &[("type", "cart"), ("event", "command")], shows: rises },
     Fault { panel: "Conflicts by type, field and rule", labels: &[("type", "cart"), ("field", "address"), ("rule", "keep")], shows: rises },
     Fault { panel: "Conflicts within the range", labels: &[("rule", "keep")], shows: |series| series.most() >= 1.0 },
     Fault { panel: "Conflicts by region", labels: &[("region", "eu-west")], shows: rises },
@@ -154,11 +156,14 @@ async fn shop(http: Http, name: &str, stopping: &Cell<bool>) {
     }
 }
 
-/// Sets one field of the same carts in regions that do not hear each other.
+/// Sets one field of the same carts, and uses one key twice, in regions that do not hear each other.
 async fn write_beside(cluster: &Cluster, regions: &[&str], name: &str) {
     for n in 0..30 {
         for region in regions {
             cluster[*region].command(&format!("cart/{name}-{n}/ship_to"), json!({ "address": format!("{region} {n}") })).ok().await;
+            // One key in both: one of the two will be void.
+            let add = cluster[*region].command(&format!("cart/{name}-{n}/add_item"), json!({ "sku": "tea", "quantity": 1 }));
+            add.key(&format!("{name}-{n}")).ok().await;
         }
     }
 }
