@@ -27,3 +27,7 @@ year FOLDER:
 # load and figures
 bench *ARGS:
     cargo run --release -p sterna-loadtests -- {{ARGS}}
+
+# a million inputs for the model's parser, checker and expressions
+fuzz INPUTS="1000000":
+    FUZZ_INPUTS={{INPUTS}} cargo test --release -p sterna-model --test fuzz

@@ -17,6 +17,8 @@ struct Status {
     incarnation: String,
     epoch: u64,
     model: Model,
+    /// Takes commands once every region holds it.
+    next_model: Option<NextModel>,
     membership: u64,
     shards: u16,
     /// Null if commands are taken, else why not.
@@ -44,6 +46,14 @@ struct Rights {
 struct Model {
     version: u32,
     hash: String,
+}
+
+#[derive(Serialize)]
+struct NextModel {
+    version: u32,
+    hash: String,
+    /// The regions that do not hold it yet.
+    lacking: Vec<String>,
 }
 
 /// This region first, then the others.
@@ -117,6 +127,11 @@ fn status(services: &Services) -> Status {
     let region = services.writer.region();
     let (life, model) = (region.life(), region.model());
     let (reads, replication) = (services.reads.status(), services.replication.status());
+    let next_model = replication.next_model.map(|next| NextModel {
+        version: next.model.version,
+        hash: format!("{:016x}", next.model.hash),
+        lacking: next.lacking.iter().map(ToString::to_string).collect(),
+    });
     let others = replication.origins.into_iter().map(|status| origin(status, &reads.projected));
     Status {
         region: region.name.to_string(),
@@ -124,6 +139,7 @@ fn status(services: &Services) -> Status {
         incarnation: life.incarnation.0.to_string(),
         epoch: life.epoch,
         model: Model { version: model.version, hash: hex(&model.hash) },
+        next_model,
         membership: region.membership.number,
         shards: region.shards(),
         closed: closed(region),

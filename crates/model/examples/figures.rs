@@ -19,7 +19,7 @@ fn main() {
     let input = Decide { id: "20130101-UA-1545-EWR", exists: false, state: &NoState, now: Clock::from_ms(1), region: "us-east", actor: "" };
     time("parse_args of depart (10 arguments)", || depart.parse_args(black_box(json)).unwrap());
     time("decide depart (11 sets)", || depart.decide(black_box(&input), &args).unwrap());
-    time("canonical", || args.canonical(depart));
+    time("to_json and canonical", || args.canonical(depart, &args.to_json(depart)).len());
 
     let arrive = flights.aggregate("flight").unwrap().command("arrive").unwrap();
     let arrived = arrive.parse_args(br#"{"tail":"N14228","dest":"IAH","distance":1400,"arr_delay":11,"air_time":227}"#).unwrap();

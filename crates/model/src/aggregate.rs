@@ -8,8 +8,8 @@ use sterna_crdt::{FieldKind, Name, Schema};
 pub struct AggregateType {
     pub name: Name,
     pub(crate) fields: Vec<FieldDef>,
-    /// Places in `fields`, in order of the names.
-    pub(crate) fields_by_name: Vec<usize>,
+    /// Places in `fields`, in order of their stored names.
+    pub(crate) fields_by_stored: Vec<usize>,
     pub(crate) field_at: HashMap<Name, usize>,
     pub(crate) commands: Vec<Command>,
     pub(crate) command_at: HashMap<Name, usize>,
@@ -42,6 +42,11 @@ pub struct FieldDef {
 }
 
 impl FieldDef {
+    /// What the data calls it: the name before it was renamed. Operations and states have this one, whatever the model's version.
+    pub fn stored(&self) -> &Name {
+        self.was.as_ref().unwrap_or(&self.name)
+    }
+
     /// What a document shows: a register is null while unset, a set is a list, a map an object.
     pub fn shown(&self) -> Slot {
         shown(&self.kind, &self.slot)
@@ -59,6 +64,11 @@ fn shown(kind: &FieldKind, slot: &Slot) -> Slot {
 }
 
 impl AggregateType {
+    /// What the data calls it: the name before it was renamed. Keys, shards and events have this one, whatever the model's version.
+    pub fn stored(&self) -> &Name {
+        self.was.as_ref().unwrap_or(&self.name)
+    }
+
     /// In order of declaration.
     pub fn fields(&self) -> &[FieldDef] {
         &self.fields
@@ -69,6 +79,7 @@ impl AggregateType {
         self.has_bounds
     }
 
+    /// Also by the name it had before, which is the one that operations have.
     pub fn field_index(&self, name: &str) -> Option<usize> {
         self.field_at.get(name).copied()
     }
@@ -92,7 +103,7 @@ impl Schema for AggregateType {
 
 /// An effect as compiled.
 pub(crate) struct Effect {
-    /// A place in the aggregate's fields; none for a delete.
+    /// Its stored name; none for a delete.
     pub field: Option<Name>,
     pub change: Change,
     pub key: Option<Expr>,

@@ -8,6 +8,7 @@ pub(crate) use values::{stored, text_value};
 use crate::json::write_object;
 use crate::value_type::Slot;
 use crate::{Command, expr::Expr};
+use std::borrow::Cow;
 use sterna_crdt::{Name, Value};
 
 #[derive(Debug)]
@@ -17,6 +18,13 @@ pub struct ArgDef {
     /// The name it had in an older model; still accepted.
     pub was: Option<Name>,
     pub deprecated: bool,
+}
+
+impl ArgDef {
+    /// What stored arguments call it: the name before it was renamed.
+    pub fn stored(&self) -> &Name {
+        self.was.as_ref().unwrap_or(&self.name)
+    }
 }
 
 /// One value an argument; null where an optional one is missing.
@@ -37,17 +45,27 @@ impl Args {
         &self.0
     }
 
-    /// As JSON, in order of the names, without nulls: what an event stores.
+    /// As JSON, by and in order of the stored names, without nulls: what an event stores. A null that an `upcast` would take for missing
+    /// is said.
     pub fn to_json(&self, command: &Command) -> String {
-        let mut out = String::with_capacity(16 + 24 * self.0.len());
-        let members = command.args_by_name.iter().map(|at| (command.args[*at].name.as_ref(), self.0.get(*at).unwrap_or(&Value::Null)));
-        write_object(members.filter(|(_, value)| !value.is_null()), &mut out);
-        out
+        self.json_of(command, |at, value| !value.is_null() || command.upcast[at].is_some())
     }
 
-    /// Equal for equal requests: the command's name and [`Self::to_json`]. A new optional argument leaves it as it was.
-    pub fn canonical(&self, command: &Command) -> Vec<u8> {
-        [command.name.as_bytes(), b"\n", self.to_json(command).as_bytes()].concat()
+    /// What a request says, `stored` being its [`Self::to_json`]: without what is said by saying nothing, so that neither a rename nor
+    /// a new optional argument makes another request of it.
+    pub fn canonical<'j>(&self, command: &Command, stored: &'j str) -> Cow<'j, str> {
+        if command.args.iter().all(|arg| arg.slot.default.is_none()) && command.upcast.iter().all(Option::is_none) {
+            return stored.into();
+        }
+        self.json_of(command, |at, value| !value.is_null() && command.args[at].slot.default.as_ref() != Some(value)).into()
+    }
+
+    fn json_of(&self, command: &Command, shown: impl Fn(usize, &Value) -> bool) -> String {
+        let mut out = String::with_capacity(16 + 24 * self.0.len());
+        let members = command.args_by_stored.iter().map(|&at| (at, self.0.get(at).unwrap_or(&Value::Null)));
+        let shown = members.filter(|(at, value)| shown(*at, value));
+        write_object(shown.map(|(at, value)| (command.args[at].stored().as_ref(), value)), &mut out);
+        out
     }
 }
 
@@ -55,6 +73,17 @@ impl Command {
     /// Reads a JSON object (nothing counts as `{}`); all mistakes at once. Refuses unknown and repeated names.
     pub fn parse_args(&self, json: &[u8]) -> Result<Args, Vec<ArgError>> {
         read::parse(self, json)
+    }
+
+    /// What [`Args::to_json`] wrote, by the present names.
+    pub fn shown_args<'j>(&self, stored: &'j str) -> Cow<'j, str> {
+        if self.args.iter().all(|arg| arg.was.is_none()) {
+            return stored.into();
+        }
+        let Ok(serde_json::Value::Object(members)) = serde_json::from_str(stored) else { return stored.into() };
+        let shown = |name: String| self.args.iter().find(|arg| *arg.stored().as_ref() == *name).map_or(name, |arg| arg.name.to_string());
+        let members: std::collections::BTreeMap<_, _> = members.into_iter().map(|(name, value)| (shown(name), value)).collect();
+        serde_json::to_string(&members).map_or(stored.into(), Cow::Owned)
     }
 
     /// Reads what [`Args::to_json`] wrote, also under an older model: unknown names are passed over, rules are not checked, and

@@ -10,8 +10,8 @@ use sterna_crdt::{Action, Clock, Name, Op};
 pub struct Command {
     pub name: Name,
     pub args: Vec<ArgDef>,
-    /// Places in `args`, in order of the names.
-    pub(crate) args_by_name: Vec<usize>,
+    /// Places in `args`, in order of their stored names.
+    pub(crate) args_by_stored: Vec<usize>,
     /// Checked by the caller, before [`Self::decide`].
     pub on: On,
     pub(crate) require: Vec<Guard>,
@@ -69,6 +69,11 @@ pub enum Refusal {
 }
 
 impl Command {
+    /// What the data calls it: the name before it was renamed. Events and requests' hashes have this one, whatever the model's version.
+    pub fn stored(&self) -> &Name {
+        self.was.as_ref().unwrap_or(&self.name)
+    }
+
     pub fn arg(&self, name: &str) -> Option<&ArgDef> {
         self.args.iter().find(|arg| arg.name.as_ref() == name)
     }

@@ -102,6 +102,19 @@ impl<'t> Report<'t> {
         self.push(Severity::Note, code, span, message.into(), Some(hint.into()));
     }
 
+    pub fn note_maybe(&mut self, code: &'static str, span: Range<usize>, message: impl Into<String>, hint: Option<String>) {
+        self.push(Severity::Note, code, span, message.into(), hint);
+    }
+
+    pub fn len(&self) -> usize {
+        self.diagnostics.len()
+    }
+
+    /// In order of their finding.
+    pub fn in_order_of_finding(self) -> Vec<Diagnostic> {
+        self.diagnostics
+    }
+
     pub fn error_count(&self) -> usize {
         self.diagnostics.iter().filter(|d| d.is_error()).count()
     }

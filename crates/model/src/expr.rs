@@ -13,7 +13,7 @@ mod syntax;
 mod ty;
 mod val;
 
-pub(crate) use check::check;
+pub(crate) use check::{check, with_article};
 pub(crate) use coerce::{Want, same};
 pub use eval::EvalError;
 pub(crate) use eval::{Locals, Scope, for_each_it};

@@ -20,6 +20,10 @@ pub const LIST_ITEMS_MAX: u32 = 10_000;
 /// Characters of a string that declares no `max`, and the greatest `max` that one may declare.
 pub const STRING_CHARS_MAX_DEFAULT: u32 = 65_536;
 pub const STRING_CHARS_MAX: u32 = 262_144;
+/// What all expressions of one command, or of one aggregate's or event's rows in a view, may do together: an element that is visited counts
+/// 1, and so do [`WORK_BYTES`] of text that are read or built. About a tenth of a second.
+pub const WORK_MAX: usize = 2_000_000;
+pub const WORK_BYTES: usize = 64;
 /// Elements of an `each`.
 pub const EACH_ITEMS_MAX: usize = 1000;
 /// Operations of one command.

@@ -6,9 +6,13 @@ mod canonical;
 mod commands;
 mod effects;
 mod fields;
+mod not_yet;
 mod reactions;
 mod types;
 mod views;
+
+pub(crate) use aggregates::RESERVED_TYPES;
+pub(crate) use views::RESERVED_COLUMNS;
 
 use crate::diagnostic::{Diagnostic, Report, did_you_mean};
 use crate::limits::{MODEL_BYTES_MAX, NAME_BYTES_MAX};
@@ -181,7 +185,7 @@ impl<'t> Loader<'t, '_> {
 }
 
 /// What CEL's grammar keeps for itself.
-const RESERVED: &[&str] = &[
+pub(crate) const RESERVED: &[&str] = &[
     "true",
     "false",
     "null",

@@ -16,7 +16,7 @@ pub struct Model {
     pub(crate) aggregate_at: HashMap<Name, usize>,
     pub(crate) views: Vec<View>,
     pub(crate) view_at: HashMap<Name, usize>,
-    /// By type and command, in order of declaration.
+    /// By stored type and command, in order of declaration.
     pub(crate) reactions: HashMap<Name, HashMap<Name, Vec<Reaction>>>,
 }
 
@@ -46,18 +46,18 @@ impl Model {
         &self.views
     }
 
-    /// The views of an aggregate's states.
+    /// The views of an aggregate's states, by its stored name.
     pub fn views_of<'m>(&'m self, aggregate: &str) -> impl Iterator<Item = &'m View> {
         self.views.iter().filter(move |view| matches!(&view.source, Source::Of(of) if of.as_ref() == aggregate))
     }
 
-    /// The views of a command's events.
+    /// The views of a command's events, by the stored names.
     pub fn views_of_event<'m>(&'m self, aggregate: &str, command: &str) -> impl Iterator<Item = &'m View> {
         let follows = move |(of, name): &(Name, Name)| of.as_ref() == aggregate && name.as_ref() == command;
         self.views.iter().filter(move |view| matches!(&view.source, Source::Events(events) if events.iter().any(follows)))
     }
 
-    /// What an accepted command sends, in order of declaration. An event stores their places in this order as their index.
+    /// What an accepted command sends, by stored names and in order of declaration. An event stores their places in this order as their index.
     pub fn reactions(&self, aggregate: &str, command: &str) -> &[Reaction] {
         self.reactions.get(aggregate).and_then(|commands| commands.get(command)).map_or(&[], Vec::as_slice)
     }

@@ -12,7 +12,7 @@ pub const REACTION_DEPTH_MAX: usize = 8;
 
 pub struct Reaction {
     pub name: Name,
-    /// The aggregate's type and the command that it follows.
+    /// The aggregate's type and the command that it follows, by their stored names.
     pub on: (Name, Name),
     pub(crate) when: Option<Expr>,
     pub(crate) each: Option<Expr>,
@@ -41,7 +41,7 @@ pub struct Outgoing {
 }
 
 impl Reaction {
-    /// The type and the command that it sends.
+    /// The type and the command that it sends, by their stored names.
     pub fn target(&self) -> (&Name, &Name) {
         (&self.send.aggregate, &self.send.command)
     }

@@ -48,7 +48,7 @@ impl<'s> FieldsView<'s> {
 impl StateView for FieldsView<'_> {
     fn field(&self, index: usize) -> FieldRef<'_> {
         let Some(def) = self.aggregate.fields().get(index) else { return FieldRef::Unset };
-        self.fields.field(&def.name).map_or(FieldRef::Unset, |field| FieldRef::Field(field, &def.kind))
+        self.fields.field(def.stored()).map_or(FieldRef::Unset, |field| FieldRef::Field(field, &def.kind))
     }
 }
 
@@ -56,10 +56,10 @@ impl StateView for FieldsView<'_> {
 pub fn document(aggregate: &AggregateType, fields: &Fields) -> Vec<Value> {
     let mut document: Vec<Value> = aggregate.fields().iter().map(|def| def.kind.unset()).collect();
     let mut touched = fields.iter().peekable();
-    for at in &aggregate.fields_by_name {
+    for at in &aggregate.fields_by_stored {
         let def = &aggregate.fields()[*at];
-        while touched.next_if(|(name, _)| **name < def.name).is_some() {}
-        if let Some((_, field)) = touched.next_if(|(name, _)| **name == def.name) {
+        while touched.next_if(|(name, _)| *name < def.stored()).is_some() {}
+        if let Some((_, field)) = touched.next_if(|(name, _)| *name == def.stored()) {
             document[*at] = field.value(&def.kind);
         }
     }

@@ -21,6 +21,8 @@ pub struct View {
 
 /// A view's expressions, compiled against one source.
 pub(crate) struct Body {
+    /// The present name of the event's command.
+    pub event: Option<Name>,
     pub condition: Option<Expr>,
     pub each: Option<Expr>,
     /// Of the columns, or of the group key.
@@ -31,9 +33,9 @@ pub(crate) struct Body {
 
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Source {
-    /// The aggregates of a type.
+    /// The aggregates of a type, by its stored name.
     Of(Name),
-    /// Events, by type and command.
+    /// Events, by stored type and command.
     Events(Vec<(Name, Name)>),
 }
 
@@ -89,8 +91,9 @@ pub struct DocView<'a> {
 pub struct EventView<'a> {
     /// The event's own identity.
     pub id: &'a str,
-    /// The aggregate's type.
+    /// The aggregate's type, by its stored name.
     pub aggregate: &'a str,
+    /// By its stored name.
     pub command: &'a str,
     pub aggregate_id: &'a str,
     /// As [`crate::Command::stored_args`] read them.
@@ -157,13 +160,14 @@ impl View {
     /// Of a view of events; nothing for an event that the view doesn't follow.
     pub fn event_rows(&self, event: &EventView<'_>) -> Evaluated {
         let EventView { id, aggregate, command, aggregate_id, args, at, region, actor } = *event;
-        let scope =
-            Scope { id: aggregate_id, args: args.values(), now: at, region, actor, event_id: id, event_name: command, ..Scope::default() };
-        let at = match &self.source {
+        let place = match &self.source {
             Source::Of(_) => None,
             Source::Events(events) => events.iter().position(|(of, name)| of.as_ref() == aggregate && name.as_ref() == command),
         };
-        self.evaluate(at.and_then(|at| self.bodies.get(at)), &scope)
+        let body = place.and_then(|place| self.bodies.get(place));
+        let event_name = body.and_then(|body| body.event.as_deref()).unwrap_or(command);
+        let scope = Scope { id: aggregate_id, args: args.values(), now: at, region, actor, event_id: id, event_name, ..Scope::default() };
+        self.evaluate(body, &scope)
     }
 
     fn evaluate<'a>(&'a self, body: Option<&'a Body>, scope: &'a Scope<'a>) -> Evaluated {

@@ -36,11 +36,40 @@ fn what_is_stored_is_sorted_defaulted_and_without_nulls() {
             r#"{"sku":"a","on":"2013-01-31","at":"2013-01-31T05:00:00-05:00","tags":["x","\u00e4"],"to":{"city":"K"},"big":-9007199254740991}"#,
             r#"{"at":"2013-01-31T10:00:00Z","big":-9007199254740991,"kind":"own","on":"2013-01-31","quantity":1,"sku":"a","tags":["x","ä"],"to":{"city":"K","zip":null}}"#,
         ),
-        (r#"{"sku":"a","sum":5}"#, r#"{"amount":5,"kind":"own","quantity":1,"sku":"a","tags":[]}"#),
+        (r#"{"sku":"a","sum":5}"#, r#"{"kind":"own","quantity":1,"sku":"a","sum":5,"tags":[]}"#),
+        (r#"{"sku":"a","amount":5}"#, r#"{"kind":"own","quantity":1,"sku":"a","sum":5,"tags":[]}"#),
     ];
     for (json, stored) in cases {
         assert_eq!(parse_args(json), Ok(stored.to_owned()), "{json}");
     }
+}
+
+#[test]
+fn a_rename_and_a_new_optional_argument_leave_a_request_what_it_was() {
+    let later = MODEL.replace("[aggregate.order.commands.place]", "[aggregate.order.commands.put]\nwas = \"place\"");
+    let later = later.replace("sku = { string", "article = { was = \"sku\", string").replace("args.sku", "args.article");
+    let later = later.replace("big = \"int?\"", "big = \"int?\", colour = { string = { default = \"red\" } }");
+    let canonical = |text: &str, name: &str, json: &str| {
+        let (model, diagnostics) = parse(text);
+        let model = model.unwrap_or_else(|| panic!("{diagnostics:?}"));
+        let command = model.aggregate("order").unwrap().command(name).unwrap();
+        let args = command.parse_args(json.as_bytes()).unwrap();
+        format!("{} {}", command.stored(), args.canonical(command, &args.to_json(command)))
+    };
+    let was = canonical(MODEL, "place", r#"{"sku":"a","quantity":2}"#);
+    assert_eq!(was, r#"place {"quantity":2,"sku":"a"}"#, "what is said by saying nothing is left out");
+    assert_eq!(canonical(MODEL, "place", r#"{"sku":"a","quantity":2,"kind":"own","tags":[]}"#), was, "also if it is said");
+    assert_eq!(canonical(&later, "place", r#"{"sku":"a","quantity":2}"#), was);
+    assert_eq!(canonical(&later, "put", r#"{"article":"a","quantity":2,"colour":"red"}"#), was);
+    assert_ne!(canonical(&later, "put", r#"{"article":"a","quantity":2,"colour":"blue"}"#), was);
+}
+
+#[test]
+fn stored_arguments_are_shown_by_their_present_names() {
+    let model = model();
+    let place = model.aggregate("order").unwrap().command("place").unwrap();
+    assert_eq!(place.shown_args(r#"{"sku":"a","sum":5}"#), r#"{"amount":5,"sku":"a"}"#);
+    assert_eq!(place.shown_args("garbage"), "garbage");
 }
 
 #[test]

@@ -204,3 +204,42 @@ fn a_view_of_events_reads_their_arguments() {
     let other = EventView { command: "other", ..event };
     assert!(model.view("v").unwrap().event_rows(&other).rows.is_empty(), "other events have no rows");
 }
+
+/// Nested runs over long lists end: as an error, and soon.
+#[test]
+fn work_is_bounded() {
+    let text = r#"
+version = 1
+
+[aggregate.t.fields]
+n = "int"
+
+[aggregate.t.commands.cross]
+args    = { list = { list = "int", max = 10000 } }
+effects = [{ set = "size(args.list.filter(x, args.list.exists(y, x + y < 0)))", to = "n" }]
+
+[aggregate.t.commands.find]
+args    = { list = { list = "int", max = 10000 } }
+effects = [{ set = "size(args.list.filter(x, -x in args.list))", to = "n" }]
+
+[aggregate.t.commands.grow]
+args    = { list = { list = "int", max = 10000 }, text = "string" }
+effects = [{ set = "size(args.list.map(x, args.text + args.text))", to = "n" }]
+"#;
+    let model = parse(text).0.unwrap();
+    let run = |name: &str, items: usize, chars: usize| {
+        let command = model.aggregate("t").unwrap().command(name).unwrap();
+        let list = vec!["1"; items].join(",");
+        let text = if name == "grow" { format!(",\"text\":\"{}\"", "x".repeat(chars)) } else { String::new() };
+        let args = command.parse_args(format!("{{\"list\":[{list}]{text}}}").as_bytes()).unwrap();
+        let input = Decide { id: "t", exists: false, state: &NoState, now: Clock::from_ms(1), region: "eu", actor: "" };
+        command.decide(&input, &args).map(|decision| decision.ops.len()).map_err(|refusal| refusal.to_string())
+    };
+    for (name, fine, too_large) in
+        [("cross", (300, 0), (10_000, 0)), ("find", (300, 0), (10_000, 0)), ("grow", (300, 1000), (10_000, 60_000))]
+    {
+        assert_eq!(run(name, fine.0, fine.1), Ok(1), "{name}");
+        let refused = run(name, too_large.0, too_large.1).unwrap_err();
+        assert!(refused.ends_with("is too large"), "{name}: {refused}");
+    }
+}

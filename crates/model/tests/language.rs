@@ -143,7 +143,7 @@ fn a_delete_carries_what_the_type_says() {
 fn a_reaction_sends_to_each_and_knows_what_to_do_on_refusal() {
     let model = bank();
     let debit = model.aggregate("account").unwrap().command("debit").unwrap();
-    let [reaction] = model.reactions("account", "debit") else { panic!("one reaction") };
+    let [reaction] = model.reactions("wallet", "debit") else { panic!("one reaction") };
     let send = |args: &str| {
         let args = debit.parse_args(args.as_bytes()).unwrap();
         reaction
@@ -178,12 +178,12 @@ fn a_view_of_events_follows_each_of_its_commands() {
     for (command, json) in [("debit", r#"{"amount":5,"to":"b"}"#), ("credit", r#"{"amount":5}"#)] {
         let args = account.command(command).unwrap().stored_args(json.as_bytes());
         let event =
-            EventView { id: "e", aggregate: "account", command, aggregate_id: "a1", args: &args, at: Clock(0), region: "r", actor: "" };
+            EventView { id: "e", aggregate: "wallet", command, aggregate_id: "a1", args: &args, at: Clock(0), region: "r", actor: "" };
         let expected = vec![Value::str("a1"), Value::Int(5), Value::str(command)];
         assert_eq!(statement.event_rows(&event).rows, Rows::Table(vec![expected]));
     }
-    assert_eq!(model.views_of_event("account", "credit").count(), 1);
-    assert_eq!(model.views_of("account").count(), 1);
+    assert_eq!(model.views_of_event("wallet", "credit").count(), 1);
+    assert_eq!(model.views_of("wallet").count(), 1);
 }
 
 #[test]

@@ -47,7 +47,7 @@ impl Held {
 pub(crate) fn record(of: &AggregateType, layouts: &Layouts, aggregate: &Aggregate, membership: &Membership) -> Record {
     let fields = &aggregate.fields;
     Record {
-        layout: layouts.current(&of.name),
+        layout: layouts.current(of.stored()),
         present: fields.present(),
         created: fields.created().unwrap_or_default(),
         updated: fields.updated().unwrap_or_default(),
@@ -68,7 +68,7 @@ pub(crate) fn render(of: &AggregateType, id: &str, record: &Record) -> String {
     out.push_str(",\"state\":");
     json::write_state(of, &record.values, &mut out);
     out.push_str(",\"conflicts\":{");
-    out.push_str(&record.conflicts);
+    out.push_str(&shown(of, &record.conflicts));
     out.push_str("},\"created_at\":");
     write_time(record.created, &mut out);
     out.push_str(",\"updated_at\":");
@@ -81,13 +81,29 @@ pub(crate) fn write_time(clock: Clock, out: &mut String) {
     json::write_value(&Value::Timestamp(clock.ms() as i64 * 1000), out);
 }
 
-/// The values of `keep` registers that have several, as members of a JSON object.
+/// By the present names, and as members of one object.
+fn shown(of: &AggregateType, conflicts: &str) -> String {
+    let mut out = String::with_capacity(conflicts.len());
+    for (name, values) in conflicts.split(BETWEEN).filter_map(|member| member.strip_prefix('"')?.split_once('"')) {
+        out.push_str(if out.is_empty() { "" } else { "," });
+        json::write_string(of.field_index(name).map_or(name, |at| &of.fields()[at].name), &mut out);
+        out.push_str(values);
+    }
+    out
+}
+
+/// JSON escapes it.
+const BETWEEN: char = '\n';
+
+/// The values of `keep` registers that have several, as a member of a JSON object each, by stored names.
 fn conflicts(of: &AggregateType, aggregate: &Aggregate, membership: &Membership) -> String {
     let mut out = String::new();
     for def in of.fields().iter().filter(|def| def.kind == FieldKind::Register(Policy::Keep)) {
-        let Some(field) = aggregate.fields.field(&def.name).filter(|field| field.candidates().len() > 1) else { continue };
-        out.push_str(if out.is_empty() { "" } else { "," });
-        json::write_string(&def.name, &mut out);
+        let Some(field) = aggregate.fields.field(def.stored()).filter(|field| field.candidates().len() > 1) else { continue };
+        if !out.is_empty() {
+            out.push(BETWEEN);
+        }
+        json::write_string(def.stored(), &mut out);
         for (at, candidate) in field.candidates().enumerate() {
             out.push_str(if at == 0 { ":[{\"value\":" } else { ",{\"value\":" });
             json::write_value(candidate.value, &mut out);
@@ -102,4 +118,20 @@ fn conflicts(of: &AggregateType, aggregate: &Aggregate, membership: &Membership)
         out.push(']');
     }
     out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn conflicts_are_shown_by_the_present_names() {
+        let text = "version = 1\n[aggregate.cart.fields]\nnote = { register = \"string\", on_conflict = \"keep\" }\n\
+                    place = { register = \"string\", on_conflict = \"keep\", was = \"address\" }\n";
+        let (model, diagnostics) = sterna_model::parse(text);
+        let model = model.unwrap_or_else(|| panic!("{diagnostics:?}"));
+        let cart = model.aggregate("cart").expect("it is declared");
+        assert_eq!(shown(cart, "\"note\":[{\"value\":\"a\\nb\"}]\n\"address\":[1,2]"), "\"note\":[{\"value\":\"a\\nb\"}],\"place\":[1,2]");
+        assert_eq!(shown(cart, ""), "");
+    }
 }

@@ -31,11 +31,11 @@ impl Layouts {
     /// Adds the layouts that `model` needs, and writes them.
     pub fn adopt(&mut self, model: &Model, t: &mut Transaction) {
         for of in model.aggregates() {
-            let fields: layout::Fields = of.fields().iter().map(|def| def.name.clone()).collect();
-            let layouts = self.0.entry(of.name.clone()).or_default();
+            let fields: layout::Fields = of.fields().iter().map(|def| def.stored().clone()).collect();
+            let layouts = self.0.entry(of.stored().clone()).or_default();
             if layouts.last().is_none_or(|(_, last)| *last != fields) {
                 let number = layouts.last().map_or(0, |(number, _)| number + 1);
-                t.put(layout::key(&of.name, number), encode(&fields));
+                t.put(layout::key(of.stored(), number), encode(&fields));
                 layouts.push((number, fields));
             }
         }
@@ -47,17 +47,16 @@ impl Layouts {
 
     /// The record with its values in the current order: a field that was renamed keeps its value, a new one is unset.
     pub fn place(&self, of: &AggregateType, mut record: Record) -> Result<Record, Unreadable> {
-        let current = self.current(&of.name);
+        let current = self.current(of.stored());
         if record.layout == current {
             return Ok(record);
         }
-        let layouts = self.0.get(&of.name).map_or(&[][..], Vec::as_slice);
+        let layouts = self.0.get(of.stored()).map_or(&[][..], Vec::as_slice);
         let names = layouts.iter().find(|(number, _)| *number == record.layout).map(|(_, names)| names.as_slice());
         let names = names.ok_or_else(|| Unreadable { what: "document", why: format!("its layout {} is unknown", record.layout) })?;
         let mut held: HashMap<&str, Value> = names.iter().map(|name| name.as_ref()).zip(std::mem::take(&mut record.values)).collect();
-        let mut take = |name: &Name| held.remove(name.as_ref());
         let fields = of.fields().iter();
-        record.values = fields.map(|def| take(&def.name).or_else(|| take(def.was.as_ref()?)).unwrap_or_else(|| def.kind.unset())).collect();
+        record.values = fields.map(|def| held.remove(def.stored().as_ref()).unwrap_or_else(|| def.kind.unset())).collect();
         record.layout = current;
         Ok(record)
     }

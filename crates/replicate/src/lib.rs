@@ -20,10 +20,11 @@ mod source;
 mod status;
 mod unconfirmed;
 mod unheard;
+mod upgrade;
 
 pub use escrow::RightsLeft;
 pub use metrics::Metrics;
 pub use peers::{Peer, Peers};
 pub use replication::{Options, Replication};
 pub use source::Source;
-pub use status::{LogStatus, OriginStatus, Status};
+pub use status::{LogStatus, NextModel, OriginStatus, Status};

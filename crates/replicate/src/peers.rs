@@ -13,8 +13,8 @@ pub struct Peers {
     env: Env,
     membership: Arc<Membership>,
     hash: u64,
-    /// The model of this region.
-    held: ModelHeld,
+    /// The models of this region.
+    held: Mutex<Vec<ModelHeld>>,
     peers: BTreeMap<RegionId, Mutex<Peer>>,
     changed: watch::Sender<()>,
 }
@@ -38,10 +38,10 @@ pub struct Peer {
 }
 
 impl Peers {
-    pub fn new(env: Env, membership: Arc<Membership>, me: RegionId, held: ModelHeld) -> Self {
+    pub fn new(env: Env, membership: Arc<Membership>, me: RegionId, held: Vec<ModelHeld>) -> Self {
         let peers = membership.regions().filter(|r| *r != me).map(|r| (r, Mutex::default())).collect();
         let hash = membership.hash();
-        Self { env, membership, hash, held, peers, changed: watch::Sender::new(()) }
+        Self { env, membership, hash, held: Mutex::new(held), peers, changed: watch::Sender::new(()) }
     }
 
     pub fn get(&self, region: RegionId) -> Peer {
@@ -59,9 +59,14 @@ impl Peers {
         self.peers.iter().filter(|(_, peer)| peer.lock().membership != named).map(|(region, _)| *region).collect()
     }
 
-    /// Whether every peer can apply this version: only then may it take commands.
-    pub fn all_hold(&self, model: ModelHeld) -> bool {
-        self.peers.values().all(|peer| peer.lock().models.contains(&model))
+    /// The peers that do not hold it yet.
+    pub fn lacking(&self, model: ModelHeld) -> Vec<RegionId> {
+        self.peers.iter().filter(|(_, peer)| !peer.lock().models.contains(&model)).map(|(region, _)| *region).collect()
+    }
+
+    /// This region's models changed.
+    pub(crate) fn hold(&self, models: Vec<ModelHeld>) {
+        *self.held.lock() = models;
     }
 
     /// A frame came, from wherever. The error says why nothing of its origin may be merged.
@@ -74,8 +79,9 @@ impl Peers {
         if frame.membership_number == self.membership.number && frame.membership_hash != self.hash {
             return Err(self.disagrees(frame));
         }
-        if let Some(other) = frame.models.iter().find(|model| model.version == self.held.version && model.hash != self.held.hash) {
-            return Err(self.differs(frame, *other));
+        let differs = |held: &ModelHeld| frame.models.iter().find(|model| model.version == held.version && model.hash != held.hash);
+        if let Some((held, other)) = self.held.lock().iter().find_map(|held| Some((*held, *differs(held)?))) {
+            return Err(self.differs(frame, held, other));
         }
         peer.refused = None;
         let named = Some((frame.membership_number, frame.membership_hash));
@@ -103,8 +109,8 @@ impl Peers {
     }
 
     /// One version of the model must say the same everywhere, or regions would make different states of the same events.
-    fn differs(&self, frame: &Frame, other: ModelHeld) -> String {
-        let ModelHeld { version, hash } = self.held;
+    fn differs(&self, frame: &Frame, held: ModelHeld, other: ModelHeld) -> String {
+        let ModelHeld { version, hash } = held;
         format!(
             "region `{}` has version {version} of the model with hash {:016x}, here it has {hash:016x}: the regions' models differ; give the changed one the next `version`",
             self.name(frame.log.origin),

@@ -11,11 +11,13 @@ use crate::recovery::Recovery;
 use crate::relay::Relay;
 use crate::resolver::Resolver;
 use crate::source::{self, Source};
-use crate::status::{self, Status};
+use crate::status::{self, NextModel, Status};
 use crate::unconfirmed::Unconfirmed;
+use crate::upgrade::Upgrade;
 use parking_lot::Mutex;
 use std::sync::Arc;
 use sterna_env::{Instant, Scope};
+use sterna_model::Model;
 use sterna_stream::{Repair, Stream};
 use sterna_write::{Region, Writer};
 
@@ -45,7 +47,7 @@ impl Replication {
         let Options { writer, source, stream, repair, scope, registry } = options;
         let metrics = Metrics::new(registry);
         let region = Arc::clone(writer.region());
-        let peers = Arc::new(Peers::new(region.env.clone(), Arc::clone(&region.membership), region.me, source::held(&region.model())));
+        let peers = Arc::new(Peers::new(region.env.clone(), Arc::clone(&region.membership), region.me, source::held(&region)));
         let gate = Arc::new(Gatekeeper::new(Arc::clone(&region), Arc::clone(&peers)));
         let rewinds = Arc::new(Rewinds::default());
 
@@ -86,6 +88,7 @@ impl Replication {
 
         scope.spawn_until_stop(async move { gate.run().await });
         scope.spawn_until_stop(recovery.run());
+        scope.spawn_until_stop(Upgrade { region: Arc::clone(&region), peers: Arc::clone(&replication.peers) }.run());
         Arc::new(reactor).start(scope);
         if !region.alone() {
             scope.spawn_until_stop(Arc::new(relay).run());
@@ -104,6 +107,7 @@ impl Replication {
         let origin = |origin| status::of(&self.region, &self.peers, &self.source, self.started, origin);
         Status {
             origins: self.peers.regions().map(origin).collect(),
+            next_model: self.region.next_model().map(|next| self.next_model(&next)),
             reactions_pending: self.metrics.reactions_pending.get().max(0) as u64,
         }
     }
@@ -111,6 +115,11 @@ impl Replication {
     /// What each region has left of bounded counters, by field, as of a few seconds ago.
     pub fn rights_left(&self) -> Vec<RightsLeft> {
         self.rights.lock().clone()
+    }
+
+    fn next_model(&self, next: &Model) -> NextModel {
+        let model = source::of(next);
+        NextModel { model, lacking: self.peers.lacking(model).into_iter().map(|region| self.peers.name(region)).collect() }
     }
 
     pub fn peers(&self) -> &Arc<Peers> {

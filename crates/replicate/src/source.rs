@@ -119,7 +119,7 @@ impl Source {
             sealed: said.sealed,
             applied: said.applied,
             incarnation: life.incarnation,
-            models: vec![held(&self.region.model())],
+            models: held(&self.region),
             membership_number: self.region.membership.number,
             membership_hash: self.membership_hash,
             sent_ms: said.sent_ms,
@@ -200,7 +200,12 @@ fn unknown(log: LogId, after: Position, entries: Vec<FrameEntry>, end: Position)
     }
 }
 
-pub(crate) fn held(model: &Model) -> ModelHeld {
+/// The models that a region can apply events of, the newest last.
+pub(crate) fn held(region: &Region) -> Vec<ModelHeld> {
+    [Some(region.model()), region.next_model()].iter().flatten().map(|model| of(model)).collect()
+}
+
+pub(crate) fn of(model: &Model) -> ModelHeld {
     let hash = model.hash.first_chunk().expect("a hash has 16 bytes");
     ModelHeld { version: model.version, hash: u64::from_be_bytes(*hash) }
 }

@@ -12,7 +12,16 @@ use sterna_write::Region;
 #[derive(Clone, Debug)]
 pub struct Status {
     pub origins: Vec<OriginStatus>,
+    pub next_model: Option<NextModel>,
     pub reactions_pending: u64,
+}
+
+/// A model that takes commands once every member holds it.
+#[derive(Clone, Debug)]
+pub struct NextModel {
+    pub model: ModelHeld,
+    /// The members that do not hold it yet.
+    pub lacking: Vec<Name>,
 }
 
 /// What this region has of another one.

@@ -7,9 +7,11 @@ use anyhow::{Context, Result, bail};
 use std::fs;
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 use sterna_crdt::Name;
 use sterna_env::Env;
+use sterna_model::Model;
 use sterna_write::{Gate, OpenError};
 use tempfile::TempDir;
 
@@ -79,7 +81,8 @@ impl Cluster {
         }
         let configs = configs(&options, folder.path())?;
         let mut cluster = Self { regions: Vec::new(), folder };
-        let members: Vec<Name> = options.regions.iter().map(|region| region.as_str().into()).collect();
+        let mut members: Vec<Name> = options.regions.iter().map(|region| region.as_str().into()).collect();
+        members.sort();
         for config in &configs {
             let model = parse_model(&options.model, &options.model_name, &members);
             let started = match model {
@@ -118,6 +121,19 @@ impl Cluster {
             }
         }
         Ok(())
+    }
+
+    /// All regions, sorted as everywhere.
+    pub fn members(&self) -> Vec<Name> {
+        let mut members: Vec<Name> = self.regions.iter().map(|region| region.name.clone()).collect();
+        members.sort();
+        members
+    }
+
+    /// The newest model that the regions hold.
+    pub fn newest_model(&self) -> Option<Arc<Model>> {
+        let region = self.regions.first()?.region();
+        Some(region.next_model().unwrap_or_else(|| region.model()))
     }
 
     /// The folder with one folder for each region; `true` if it stays.

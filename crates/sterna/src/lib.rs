@@ -12,6 +12,7 @@ mod links;
 mod out;
 pub mod region;
 mod signals;
+mod watch;
 
 pub use config::Config;
 pub use region::{Extras, RunningRegion};

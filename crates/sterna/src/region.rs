@@ -15,7 +15,7 @@ use sterna_replicate::{Replication, Source};
 use sterna_store_embedded::{Embedded, Options as Folder};
 use sterna_stream_direct::limits::STREAMS_PER_CONNECTION_MAX;
 use sterna_stream_direct::{Direct, PeerAddress};
-use sterna_write::{OpenOptions, Region, Writer};
+use sterna_write::{OpenError, OpenOptions, Region, Writer};
 
 /// What is under way when a region is asked to stop has so long to end.
 const DRAIN_MAX: Duration = Duration::from_secs(10);
@@ -60,6 +60,7 @@ impl RunningRegion {
     pub async fn start(config: &Config, model: Model, env: Env, extras: Extras) -> Result<Self> {
         let (StoreEngine::Embedded, StreamEngine::Direct) = (config.store.engine, config.stream.engine);
         let members = members(config);
+        let text = model.source().to_owned();
         let registry = registry(&model)?;
         // The port first: a second process on it should not touch the data.
         let listener =
@@ -79,7 +80,8 @@ impl RunningRegion {
         })?;
         let copied = store.copied();
         let options = OpenOptions { name: config.region.as_str().into(), members, shards: config.shards, model: Arc::new(model), copied };
-        let region = Region::open(env.clone(), store.clone(), options).await.with_context(|| format!("{}", config.store.path.display()))?;
+        let opened = Region::open(env.clone(), store.clone(), options).await;
+        let region = opened.map_err(|error| explained(error, config, &text))?;
         if copied {
             tracing::warn!(path = %config.store.path.display(), "the folder is a copy: a new incarnation of this region begins");
             store.accept_copy()?;
@@ -176,6 +178,16 @@ impl RunningRegion {
         }
         self.stores.iter().for_each(|store| store.close());
     }
+}
+
+/// Changes of the model that can't be are shown as `sterna model diff` shows them.
+fn explained(error: OpenError, config: &Config, text: &str) -> anyhow::Error {
+    let mut message = config.store.path.display().to_string();
+    if let OpenError::UnsafeModel(why) = &error {
+        let name = config.model.display().to_string();
+        message = why.mistakes.iter().fold(message, |message, mistake| message + "\n" + &mistake.render(&name, text));
+    }
+    anyhow::Error::new(error).context(message)
 }
 
 /// All regions, sorted, so that each one's number is the same everywhere.

@@ -28,7 +28,7 @@ pub fn document_json(of: &AggregateType, id: &str, aggregate: &Aggregate, member
 fn write_conflicts(of: &AggregateType, aggregate: &Aggregate, membership: &Membership, out: &mut String) {
     let mut first = true;
     for def in of.fields().iter().filter(|def| def.kind == FieldKind::Register(Policy::Keep)) {
-        let Some(field) = aggregate.fields.field(&def.name).filter(|field| field.candidates().len() > 1) else { continue };
+        let Some(field) = aggregate.fields.field(def.stored()).filter(|field| field.candidates().len() > 1) else { continue };
         if !std::mem::take(&mut first) {
             out.push(',');
         }

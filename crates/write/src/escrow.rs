@@ -96,19 +96,19 @@ impl<'a> Escrow<'a> {
     /// That these operations, of a command in this region, keep the bounds.
     pub(crate) fn check(&self, ops: &[Op], of: &AggregateType) -> Result<(), Refused> {
         for def in of.fields().iter().filter(|def| def.kind.is_bounded()) {
-            let added = ops.iter().filter(|op| op.field == def.name).filter_map(|op| match op.action {
+            let added = ops.iter().filter(|op| op.field == *def.stored()).filter_map(|op| match op.action {
                 Action::Add(delta) => Some(i128::from(delta)),
                 _ => None,
             });
             let delta: i128 = added.sum();
             let side = if delta < 0 { Side::Down } else { Side::Up };
             if delta != 0
-                && let Some(rights) = self.rights(&def.name, &def.kind, self.region.me, side)
+                && let Some(rights) = self.rights(def.stored(), &def.kind, self.region.me, side)
             {
                 self.region.knows_its_rights(&def.name)?;
                 if i128::from(rights) < delta.abs() {
                     let needed = i64::try_from(delta.abs()).unwrap_or(i64::MAX);
-                    return Err(Refused::bound_reached(self.lack(&def.name, &def.kind, side, needed), self.region));
+                    return Err(Refused::bound_reached(self.lack(def.stored(), &def.kind, side, needed), self.region));
                 }
             }
         }

@@ -6,6 +6,7 @@ use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD as BASE64;
 use bytes::Bytes;
 use sterna_crdt::{Dot, Value};
+use sterna_model::Model;
 use sterna_model::json::write_value;
 use sterna_store::{Page, ReadError, prefix_range};
 
@@ -33,6 +34,8 @@ impl Writer {
         kind: Option<&str>,
         id: Option<&str>,
     ) -> Result<LedgerPage, LedgerError> {
+        let model = self.region().model();
+        let kind = kind.map(|kind| model.aggregate(kind).map_or(kind, |of| of.stored()));
         let mut range = prefix_range(&prefix(kind, id));
         if let Some(after) = after {
             let cursor = BASE64.decode(after).ok().filter(|key| range.start <= *key && *key < range.end);
@@ -43,18 +46,21 @@ impl Writer {
         let snapshot = self.region().store.snapshot().await?;
         let pairs = snapshot.scan(range, Page::first(limit)).await?;
         let next = (pairs.len() == limit).then(|| pairs.last().map(|(key, _)| BASE64.encode(key))).flatten();
-        let rows = pairs.iter().map(|(_, value)| row(self.region(), value)).collect::<Result<_, _>>()?;
+        let rows = pairs.iter().map(|(_, value)| row(self.region(), &model, value)).collect::<Result<_, _>>()?;
         Ok(LedgerPage { rows, next })
     }
 }
 
-fn row(region: &Region, value: &Bytes) -> Result<serde_json::Value, ReadError> {
+/// By the names that the present model has.
+fn row(region: &Region, model: &Model, value: &Bytes) -> Result<serde_json::Value, ReadError> {
     let record = LedgerRecord::decode(value).map_err(|e| ReadError::Unavailable(e.to_string()))?;
+    let of = model.aggregate(&record.kind);
+    let field = of.and_then(|of| Some(&of.fields()[of.field_index(&record.field)?]));
     let event = |dot: Dot| serde_json::json!({ "event": dot.to_string(), "region": &*region.membership.name(dot.incarnation.region()) });
     Ok(serde_json::json!({
-        "type": record.kind,
+        "type": of.map_or(&*record.kind, |of| &of.name),
         "id": record.id,
-        "field": record.field,
+        "field": field.map_or(&*record.field, |def| &def.name),
         "element": record.element.as_ref().map(json),
         "rule": record.rule,
         "loser": event(record.loser),

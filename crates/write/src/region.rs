@@ -2,6 +2,7 @@
 
 use crate::keys::Unreadable;
 use crate::keys::meta::{self, RegionRecord};
+use crate::models::{self, Models, Unsafe};
 use crate::touched::Touched;
 use crate::{Board, Refused, RegionClock};
 use parking_lot::RwLock;
@@ -23,7 +24,7 @@ pub struct Region {
     pub clock: RegionClock,
     life: RwLock<Life>,
     gate: RwLock<Gate>,
-    model: RwLock<Arc<Model>>,
+    pub(crate) models: Models,
     /// Peers that may hold events of this region which it has lost.
     unheard: RwLock<Vec<RegionId>>,
     touched: Touched,
@@ -50,6 +51,7 @@ pub struct OpenOptions {
     /// All regions of the cluster, this one included.
     pub members: Vec<Name>,
     pub shards: u16,
+    /// If the data was written with an earlier version, that one goes on until every member holds this one.
     pub model: Arc<Model>,
     /// The store says that its folder was copied from another place: a new life begins.
     pub copied: bool,
@@ -75,6 +77,8 @@ pub enum OpenError {
     OlderModel { stored: u32, given: u32 },
     #[error("the model is version {version}, like the one the data was written with, but says something else; give it the next `version`")]
     ChangedModel { version: u32 },
+    #[error(transparent)]
+    UnsafeModel(#[from] Unsafe),
     #[error(transparent)]
     Unreadable(#[from] Unreadable),
     #[error("the membership record: {0}")]
@@ -113,12 +117,16 @@ impl Region {
                 }
             }
         };
-        let model_changed = check_model(&*snapshot, &options.model).await?;
+        let members: Vec<Name> = configured.members.iter().map(|member| member.name.clone()).collect();
+        let (models, model_changed) = models::open(&*snapshot, options.model, &members).await?;
+        let text = models.text();
         if model_changed || held.as_ref() != Some(&record) {
             let mut t = Transaction { read_version: snapshot.version(), ..Transaction::default() };
             t.put(meta::REGION, record.encode());
             t.put(meta::MEMBERSHIP, configured.encode());
-            t.put(meta::MODEL, options.model.source().to_owned());
+            if model_changed {
+                t.put(meta::MODEL, text);
+            }
             store.commit(t).await?;
         }
         let life = Life { incarnation: record.incarnation, epoch: record.epoch, admitted: record.admitted };
@@ -133,7 +141,7 @@ impl Region {
             clock: RegionClock::default(),
             life: RwLock::new(life),
             gate: RwLock::new(gate),
-            model: RwLock::new(options.model),
+            models,
             unheard: RwLock::default(),
             touched: Touched::default(),
         }))
@@ -149,14 +157,6 @@ impl Region {
 
     pub fn alone(&self) -> bool {
         self.peers().next().is_none()
-    }
-
-    pub fn model(&self) -> Arc<Model> {
-        self.model.read().clone()
-    }
-
-    pub fn set_model(&self, model: Arc<Model>) {
-        *self.model.write() = model;
     }
 
     pub fn life(&self) -> Life {
@@ -247,17 +247,4 @@ async fn check_members(snapshot: &dyn Snapshot, configured: &Membership) -> Resu
         return Err(OpenError::OtherMembers { stored: names(&stored), configured: names(configured) });
     }
     Ok(())
-}
-
-/// True if the stored model is to be replaced by this one.
-async fn check_model(snapshot: &dyn Snapshot, model: &Model) -> Result<bool, OpenError> {
-    let Some(bytes) = sterna_store::get(snapshot, &meta::MODEL).await? else { return Ok(true) };
-    let text = String::from_utf8_lossy(&bytes);
-    let (stored, _) = sterna_model::parse(&text);
-    let Some(stored) = stored else { return Err(Unreadable::new("model", "it no longer parses").into()) };
-    match stored.version.cmp(&model.version) {
-        std::cmp::Ordering::Greater => Err(OpenError::OlderModel { stored: stored.version, given: model.version }),
-        std::cmp::Ordering::Equal if stored.hash != model.hash => Err(OpenError::ChangedModel { version: model.version }),
-        order => Ok(order.is_lt()),
-    }
 }

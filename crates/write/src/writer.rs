@@ -166,6 +166,8 @@ impl Writer {
 
     /// Resolves when the shard's queue has room for another command: how a bulk request keeps from being refused.
     pub async fn room(&self, kind: &str, id: &str) {
+        let model = self.region.model();
+        let kind = model.aggregate(kind).map_or(kind, |of| of.stored());
         let shard = shard_of(kind, id, self.region.shards());
         _ = self.shards[usize::from(shard.0)].commands.reserve().await;
     }
@@ -194,14 +196,15 @@ impl Writer {
         }
         let args = declared.parse_args(&command.args).map_err(Refused::InvalidArguments)?;
         let args_json: Name = args.to_json(declared).into();
-        let body_hash = body_hash(&declared.name, &args_json);
+        let body_hash = body_hash(declared.stored(), &args.canonical(declared, &args_json));
         let (key, key_made) = match &command.key {
             Some(key) => (key.clone(), false),
             None => (self.make_key(), true),
         };
         let (reply, answer) = oneshot::channel();
         let since = self.region.env.now();
-        let command = Command { name: declared.name.clone(), ..command };
+        let aggregate = AggregateId { kind: of.stored().clone(), id: command.aggregate.id.clone() };
+        let command = Command { name: declared.stored().clone(), aggregate, ..command };
         let job = Job { command, model, args, args_json, body_hash, key, key_made, reply, give: None, asked: false, attempts: 0, since };
         Ok((job, answer))
     }

@@ -18,7 +18,14 @@ pub(super) fn args(command: &Command) -> Value {
 
 /// Every declared field is there.
 pub(super) fn document(aggregate: &AggregateType) -> Value {
-    let state: Map<_, _> = aggregate.fields().iter().map(|field| (field.name.to_string(), of(&field.shown()))).collect();
+    let state = aggregate.fields().iter().map(|field| {
+        let mut schema = of(&field.shown());
+        if field.deprecated {
+            schema["deprecated"] = true.into();
+        }
+        (field.name.to_string(), schema)
+    });
+    let state: Map<_, _> = state.collect();
     let required = state.keys().cloned().collect();
     let time = json!({ "type": ["string", "null"], "format": "date-time" });
     let members = [

@@ -282,7 +282,9 @@ impl Checker<'_, '_, '_> {
             (ty, Ty::Null | Ty::Never | Ty::Any) => ty.clone(),
             (Ty::Any, ty) => ty.clone(),
             (a, b) if coerce::same(a, b) => a.clone(),
-            (Ty::String, wider) if nodes.iter().all(|(node, typ)| typ.ty == Ty::Null || matches!(node, Node::Const(Value::Str(_)))) => {
+            (Ty::String, wider @ (Ty::Enum(_) | Ty::Date | Ty::Timestamp))
+                if nodes.iter().all(|(node, typ)| typ.ty == Ty::Null || matches!(node, Node::Const(Value::Str(_)))) =>
+            {
                 let wider = wider.clone();
                 for (earlier, typ) in nodes.iter_mut().filter(|(_, typ)| typ.ty == Ty::String) {
                     let text = std::mem::replace(earlier, Node::Const(Value::Null));

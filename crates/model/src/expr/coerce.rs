@@ -107,6 +107,15 @@ impl Checker<'_, '_, '_> {
                     self.fail("unknown-variant", expr, format!("the enum has no `{text}`"), Some(hint))
                 }
             },
+            (Ty::String, Ty::Enum(_) | Ty::Date | Ty::Timestamp, None) => match node {
+                // Each branch for itself.
+                Node::If(test, yes, no) => {
+                    let (yes, no) = (self.coerced(expr, *yes, typ, to)?, self.coerced(expr, *no, typ, to)?);
+                    Ok(Node::If(test, Box::new(yes), Box::new(no)))
+                }
+                Node::Const(Value::Null) => Ok(node),
+                _ => self.mismatch(expr, &typ.ty, to),
+            },
             (Ty::Any, Ty::Enum(variants), None) => Ok(Node::ToEnum(Box::new(node), variants.clone())),
             (Ty::String | Ty::Any, Ty::Date, Some(text)) => match time::parse_date(&text) {
                 Some(day) => Ok(Node::Const(Value::Date(day))),

@@ -4,8 +4,9 @@
 use super::functions;
 use super::node::{Arithmetic, Binding, Macro, Node};
 use super::val::{Val, find};
-use crate::limits::{BUILT_BYTES_MAX, EACH_ITEMS_MAX};
+use crate::limits::{BUILT_BYTES_MAX, EACH_ITEMS_MAX, WORK_BYTES, WORK_MAX};
 use crate::state::{FieldRef, StateView};
+use std::cell::Cell;
 use sterna_crdt::{Clock, Field, FieldKind, Name, Value};
 
 /// Why an expression has no value. In a command it refuses; in a view it fails the row.
@@ -25,14 +26,13 @@ pub enum EvalError {
     NotAVariant(String),
     #[error("`{text}` is not {wanted}")]
     Unreadable { text: String, wanted: &'static str },
-    #[error("a result is too large")]
+    #[error("a result, or the work for it, is too large")]
     TooLarge,
     #[error("a value {0}")]
     Rule(String),
 }
 
-/// What an expression sees.
-#[derive(Clone, Copy)]
+/// What an expression sees, and how much it may still do.
 pub(crate) struct Scope<'a> {
     pub id: &'a str,
     pub exists: bool,
@@ -45,6 +45,21 @@ pub(crate) struct Scope<'a> {
     pub updated: Clock,
     pub event_id: &'a str,
     pub event_name: &'a str,
+    /// Of [`WORK_MAX`].
+    pub work_left: Cell<usize>,
+}
+
+impl Scope<'_> {
+    /// Before so many elements are visited.
+    pub fn charge(&self, elements: usize) -> Result<()> {
+        self.work_left.set(self.work_left.get().checked_sub(elements).ok_or(EvalError::TooLarge)?);
+        Ok(())
+    }
+
+    /// Before so much text is read or built.
+    pub fn charge_bytes(&self, bytes: usize) -> Result<()> {
+        self.charge(bytes / WORK_BYTES)
+    }
 }
 
 impl Default for Scope<'_> {
@@ -62,6 +77,7 @@ impl Default for Scope<'_> {
             updated: never,
             event_id: "",
             event_name: "",
+            work_left: Cell::new(WORK_MAX),
         }
     }
 }
@@ -115,7 +131,7 @@ impl Node {
                 }
                 Val::Bool(comparison.holds(a.order(&b)))
             }
-            Self::Arithmetic(operator, a, b) => arithmetic(*operator, &a.eval(scope, locals)?, &b.eval(scope, locals)?)?,
+            Self::Arithmetic(operator, a, b) => arithmetic(*operator, &a.eval(scope, locals)?, &b.eval(scope, locals)?, scope)?,
             Self::In(needle, haystack) => match (&**haystack, needle.eval(scope, locals)?) {
                 (Self::List(items), needle) => {
                     let mut found = false;
@@ -124,14 +140,18 @@ impl Node {
                     }
                     Val::Bool(found)
                 }
-                (haystack, needle) => Val::Bool(functions::contains_value(&haystack.eval(scope, locals)?, needle)?),
+                (haystack, needle) => Val::Bool(functions::contains_value(&haystack.eval(scope, locals)?, needle, scope)?),
             },
             Self::Has(of) => Val::Bool(match of.eval(scope, locals) {
                 Ok(value) => !value.is_null(),
                 Err(EvalError::Null | EvalError::Missing(_)) => false,
                 Err(error) => return Err(error),
             }),
-            Self::Matches(of, regex) => Val::Bool(regex.is_match(of.eval(scope, locals)?.str()?)),
+            Self::Matches(of, regex) => {
+                let of = of.eval(scope, locals)?;
+                scope.charge_bytes(of.str()?.len() * REGEX_WORK)?;
+                Val::Bool(regex.is_match(of.str()?))
+            }
             Self::Call(function, args) => functions::call(*function, args, scope, locals)?,
             Self::List(items) => Val::Made(Value::List(values(items.iter(), scope, locals)?)),
             Self::Object(members) => {
@@ -157,10 +177,15 @@ impl Node {
     }
 }
 
+/// A pattern may look at each byte more than once.
+const REGEX_WORK: usize = 16;
+
 fn values<'n, 'a: 'n>(nodes: impl Iterator<Item = &'a Node> + 'n, scope: &'a Scope<'a>, locals: Locals<'_, 'a>) -> Result<Vec<Value>> {
     let mut values = Vec::with_capacity(nodes.size_hint().0);
     for node in nodes {
-        values.push(node.eval(scope, locals)?.into_value());
+        let value = node.eval(scope, locals)?;
+        scope.charge(value.len())?;
+        values.push(value.into_value());
     }
     Ok(values)
 }
@@ -227,7 +252,7 @@ fn index<'a>(of: Val<'a>, key: &Val<'_>) -> Result<Val<'a>> {
     }
 }
 
-fn arithmetic<'a>(operator: Arithmetic, a: &Val<'_>, b: &Val<'_>) -> Result<Val<'a>> {
+fn arithmetic<'a>(operator: Arithmetic, a: &Val<'_>, b: &Val<'_>, scope: &Scope<'_>) -> Result<Val<'a>> {
     let checked = |a: i64, b: i64| match operator {
         Arithmetic::Add => a.checked_add(b).ok_or(EvalError::Overflow),
         Arithmetic::Subtract => a.checked_sub(b).ok_or(EvalError::Overflow),
@@ -245,6 +270,7 @@ fn arithmetic<'a>(operator: Arithmetic, a: &Val<'_>, b: &Val<'_>) -> Result<Val<
         (Val::Date(a), Val::Int(b)) => Val::Date(i32::try_from(checked(i64::from(*a), *b)?).map_err(|_| EvalError::Overflow)?),
         (Val::Date(a), Val::Date(b)) => Val::Int(checked(i64::from(*a), i64::from(*b))?),
         (a, b) if a.items().is_some() || matches!(a, Val::Set(_)) => {
+            scope.charge(a.len() + b.len())?;
             let (a, b) = (a.clone().into_value(), b.clone().into_value());
             let (Value::List(mut a), Value::List(b)) = (a, b) else { return Err(EvalError::NotA("a list")) };
             a.extend(b);
@@ -255,6 +281,7 @@ fn arithmetic<'a>(operator: Arithmetic, a: &Val<'_>, b: &Val<'_>) -> Result<Val<
         }
         (a, b) => {
             let (a, b) = (a.str()?, b.str()?);
+            scope.charge_bytes(a.len() + b.len())?;
             if a.len() + b.len() > BUILT_BYTES_MAX {
                 return Err(EvalError::TooLarge);
             }
@@ -266,10 +293,14 @@ fn arithmetic<'a>(operator: Arithmetic, a: &Val<'_>, b: &Val<'_>) -> Result<Val<
 fn run_macro<'a>(kind: Macro, range: Val<'a>, body: &'a Node, scope: &'a Scope<'a>, locals: Locals<'_, 'a>) -> Result<Val<'a>> {
     let (mut kept, mut hits) = (Vec::new(), 0usize);
     let done = for_each(range, &mut |value| {
+        scope.charge(1)?;
         let frame = Frame { value: value.clone(), outer: locals };
         let result = body.eval(scope, Some(&frame))?;
         match kind {
-            Macro::Map => kept.push(result.into_value()),
+            Macro::Map => {
+                scope.charge(result.len())?;
+                kept.push(result.into_value());
+            }
             Macro::Filter if result.bool()? => kept.push(value.into_value()),
             Macro::Exists | Macro::ExistsOne if result.bool()? => hits += 1,
             Macro::All if !result.bool()? => hits += 1,

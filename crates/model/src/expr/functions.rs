@@ -15,16 +15,32 @@ pub(super) fn call<'a>(function: Function, args: &'a [Node], scope: &'a Scope<'a
         Function::Size => Val::Int(size(&arg(0)?)?),
         Function::StartsWith => Val::Bool(arg(0)?.str()?.starts_with(arg(1)?.str()?)),
         Function::EndsWith => Val::Bool(arg(0)?.str()?.ends_with(arg(1)?.str()?)),
-        Function::Contains => Val::Bool(arg(0)?.str()?.contains(arg(1)?.str()?)),
+        Function::Contains => {
+            let of = arg(0)?;
+            scope.charge_bytes(of.str()?.len())?;
+            Val::Bool(of.str()?.contains(arg(1)?.str()?))
+        }
         Function::Get => match get(arg(0)?, &arg(1)?)? {
             Some(value) => value,
             None => arg(2)?,
         },
-        Function::Sum => Val::Int(sum(&arg(0)?)?),
+        Function::Sum => {
+            let of = arg(0)?;
+            scope.charge(of.len())?;
+            Val::Int(sum(&of)?)
+        }
         Function::Min => extreme(std::cmp::Ordering::Less, args, scope, locals)?,
         Function::Max => extreme(std::cmp::Ordering::Greater, args, scope, locals)?,
-        Function::Lower => Val::Made(Value::Str(Name::from(arg(0)?.str()?.to_lowercase()))),
-        Function::Split => split(arg(0)?.str()?, arg(1)?.str()?)?,
+        Function::Lower => {
+            let of = arg(0)?;
+            scope.charge_bytes(of.str()?.len())?;
+            Val::Made(Value::Str(Name::from(of.str()?.to_lowercase())))
+        }
+        Function::Split => {
+            let of = arg(0)?;
+            scope.charge_bytes(of.str()?.len())?;
+            split(of.str()?, arg(1)?.str()?, scope)?
+        }
         Function::String => match arg(0)? {
             value @ (Val::Str(_) | Val::Text(_)) => value,
             Val::Null => return Err(EvalError::Null),
@@ -63,7 +79,10 @@ fn size(of: &Val<'_>) -> Result<i64> {
     Ok(size as i64)
 }
 
-pub(super) fn contains_value(haystack: &Val<'_>, needle: Val<'_>) -> Result<bool> {
+pub(super) fn contains_value(haystack: &Val<'_>, needle: Val<'_>, scope: &Scope<'_>) -> Result<bool> {
+    if let Some(items) = haystack.items() {
+        scope.charge(items.len())?;
+    }
     Ok(match haystack {
         Val::Set(field) | Val::Map(field, _) => field.contains(&needle.into_value()),
         of if of.members().is_some() => {
@@ -110,6 +129,7 @@ fn extreme<'a>(wanted: std::cmp::Ordering, args: &'a [Node], scope: &'a Scope<'a
     let mut best: Val<'a> = Val::Null;
     if let [only] = args {
         let of = only.eval(scope, locals)?;
+        scope.charge(of.len())?;
         let mut made: Option<Value> = None;
         visit_values(&of, &mut |value| {
             let better = made.as_ref().is_none_or(|best| value.order(&Val::from(best)) == wanted);
@@ -139,11 +159,12 @@ fn visit_values(of: &Val<'_>, visit: &mut dyn FnMut(Val<'_>) -> Result<()>) -> R
     }
 }
 
-fn split<'a>(text: &str, by: &str) -> Result<Val<'a>> {
+fn split<'a>(text: &str, by: &str, scope: &Scope<'_>) -> Result<Val<'a>> {
     if by.is_empty() || text.len() > BUILT_BYTES_MAX {
         return Err(EvalError::TooLarge);
     }
     let parts: Vec<_> = text.split(by).take(LIST_ITEMS_MAX as usize + 1).map(Value::str).collect();
+    scope.charge(parts.len())?;
     if parts.len() > LIST_ITEMS_MAX as usize {
         return Err(EvalError::TooLarge);
     }

@@ -2,11 +2,12 @@
 
 use super::node::Binding;
 use super::ty::{Ty, Typ};
+use crate::Command;
 use crate::aggregate::FieldDef;
 use crate::args::ArgDef;
 use crate::value_type::ValueType;
 use std::sync::Arc;
-use sterna_crdt::FieldKind;
+use sterna_crdt::{FieldKind, Name};
 
 #[derive(Clone)]
 pub(crate) struct Names<'m> {
@@ -19,6 +20,7 @@ pub(crate) struct Names<'m> {
     pub args: ArgNames<'m>,
     /// `event`, with these arguments.
     pub event: Option<&'m [ArgDef]>,
+    pub event_name: Option<&'m Name>,
     /// The element of `each`.
     pub it: Option<Typ>,
 }
@@ -56,7 +58,15 @@ const VIEW: &[(&str, Binding, Ty)] = &[
 
 impl<'m> Names<'m> {
     pub fn command(fields: &'m [FieldDef], args: &'m [ArgDef]) -> Self {
-        Self { place: "a command", simple: COMMAND, fields: Some(fields), args: ArgNames::Declared(args), event: None, it: None }
+        Self {
+            place: "a command",
+            simple: COMMAND,
+            fields: Some(fields),
+            args: ArgNames::Declared(args),
+            event: None,
+            event_name: None,
+            it: None,
+        }
     }
 
     pub fn reaction(fields: &'m [FieldDef], args: &'m [ArgDef]) -> Self {
@@ -64,15 +74,24 @@ impl<'m> Names<'m> {
     }
 
     pub fn view(fields: &'m [FieldDef]) -> Self {
-        Self { place: "a view of aggregates", simple: VIEW, fields: Some(fields), args: ArgNames::None, event: None, it: None }
+        Self {
+            place: "a view of aggregates",
+            simple: VIEW,
+            fields: Some(fields),
+            args: ArgNames::None,
+            event: None,
+            event_name: None,
+            it: None,
+        }
     }
 
-    pub fn events(args: &'m [ArgDef]) -> Self {
-        Self { place: "a view of events", simple: &[], fields: None, args: ArgNames::None, event: Some(args), it: None }
+    pub fn events(command: &'m Command) -> Self {
+        let (event, event_name) = (Some(command.args.as_slice()), Some(&command.name));
+        Self { place: "a view of events", simple: &[], fields: None, args: ArgNames::None, event, event_name, it: None }
     }
 
     pub fn upcast() -> Self {
-        Self { place: "an upcast", simple: &[], fields: None, args: ArgNames::Any, event: None, it: None }
+        Self { place: "an upcast", simple: &[], fields: None, args: ArgNames::Any, event: None, event_name: None, it: None }
     }
 
     pub fn with_it(&self, it: Option<Typ>) -> Self {

@@ -86,6 +86,14 @@ impl<'a> Val<'a> {
         }
     }
 
+    /// Elements of a list, a set or a map, and members of an object; 0 of anything else.
+    pub fn len(&self) -> usize {
+        match self {
+            Self::Set(field) | Self::Map(field, _) => field.len(),
+            of => of.items().map_or_else(|| of.members().map_or(0, <[_]>::len), <[_]>::len),
+        }
+    }
+
     pub fn items(&self) -> Option<&[Value]> {
         match self {
             Self::List(items) => Some(items),

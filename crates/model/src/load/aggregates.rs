@@ -8,7 +8,7 @@ use crate::reader::{Item, Section};
 use sterna_crdt::Name;
 
 const KEYS: &[&str] = &["fields", "commands", "home", "delete_wins", "was", "deprecated"];
-const RESERVED_TYPES: &[&str] = &["commands", "views", "changes", "conflicts", "status"];
+pub(crate) const RESERVED_TYPES: &[&str] = &["commands", "views", "changes", "conflicts", "status"];
 
 impl<'t> Loader<'t, '_> {
     pub fn aggregates(&mut self, item: Option<&Item<'t>>) -> Vec<AggregateType> {
@@ -42,10 +42,10 @@ impl<'t> Loader<'t, '_> {
         self.infer_keys(&mut fields, &signatures);
         let (defs, bys): (Vec<FieldDef>, Vec<Option<Item<'t>>>) = fields.into_iter().map(|FieldSource { def, by, .. }| (def, by)).unzip();
         let commands = self.commands(signatures, &defs, &bys, delete_wins);
-        let mut fields_by_name: Vec<_> = (0..defs.len()).collect();
-        fields_by_name.sort_by(|a, b| defs[*a].name.cmp(&defs[*b].name));
+        let mut fields_by_stored: Vec<_> = (0..defs.len()).collect();
+        fields_by_stored.sort_by(|a, b| defs[*a].stored().cmp(defs[*b].stored()));
         Some(AggregateType {
-            fields_by_name,
+            fields_by_stored,
             field_at: places(defs.iter().map(|def| (&def.name, def.was.as_ref()))),
             command_at: places(commands.iter().map(|command| (&command.name, command.was.as_ref()))),
             has_bounds: defs.iter().any(|def| def.kind.is_bounded()),
@@ -62,8 +62,7 @@ impl<'t> Loader<'t, '_> {
     fn home(&mut self, section: &mut Section<'t>) -> Option<Home> {
         let item = section.take("home")?;
         let name = item.str(&mut self.report)?;
-        let hint = "until homes are there, every region accepts its commands";
-        self.report.note("not-yet", item.span.clone(), "homes are not enforced yet", hint);
+        self.homes_are_not_yet(item.span.clone());
         if name == "by-id" {
             return Some(Home::ById);
         }

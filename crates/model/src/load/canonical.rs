@@ -6,22 +6,25 @@ use xxhash_rust::xxh3::{xxh3_64, xxh3_128};
 
 pub(super) fn hash(table: &DeTable<'_>) -> [u8; 16] {
     let mut text = String::new();
-    write_table(table, &mut text);
+    write_table(table, &[], &mut text);
     xxh3_128(text.as_bytes()).to_be_bytes()
 }
 
-/// Of one declaration and what it depends on.
-pub(super) fn hash_of(value: &DeValue<'_>, context: &str) -> u64 {
+/// Of one declaration, but for the keys `without`, and of what it depends on.
+pub(super) fn hash_of(value: &DeValue<'_>, without: &[&str], context: &str) -> u64 {
     let mut text = String::new();
-    write_value(value, &mut text);
+    match value {
+        DeValue::Table(table) => write_table(table, without, &mut text),
+        value => write_value(value, &mut text),
+    }
     text.push_str(context);
     xxh3_64(text.as_bytes())
 }
 
 /// Keys come sorted from the table.
-fn write_table(table: &DeTable<'_>, out: &mut String) {
+fn write_table(table: &DeTable<'_>, without: &[&str], out: &mut String) {
     out.push('{');
-    for (key, value) in table {
+    for (key, value) in table.iter().filter(|(key, _)| !without.contains(&key.get_ref().as_ref())) {
         let _ = write!(out, "{:?}=", key.get_ref());
         write_value(value.get_ref(), out);
         out.push(',');
@@ -46,7 +49,7 @@ fn write_value(value: &DeValue<'_>, out: &mut String) {
             Ok(())
         }
         DeValue::Table(table) => {
-            write_table(table, out);
+            write_table(table, &[], out);
             Ok(())
         }
     };

@@ -106,9 +106,9 @@ impl<'t> Loader<'t, '_> {
             };
             let upcast = self.upcast(section.take("upcast"), &args);
             section.finish("a command", KEYS, &mut self.report);
-            let mut args_by_name: Vec<_> = (0..args.len()).collect();
-            args_by_name.sort_by(|a, b| args[*a].name.cmp(&args[*b].name));
-            commands.push(Command { name, args, args_by_name, on, require, effects, upcast, was, deprecated });
+            let mut args_by_stored: Vec<_> = (0..args.len()).collect();
+            args_by_stored.sort_by(|a, b| args[*a].stored().cmp(args[*b].stored()));
+            commands.push(Command { name, args, args_by_stored, on, require, effects, upcast, was, deprecated });
             spans.push(span);
         }
         self.check_was(commands.iter().zip(spans).map(|(command, span)| (&command.name, command.was.as_ref(), span)));

@@ -78,7 +78,7 @@ impl<'t> Loader<'t, '_> {
         let key = self.effect_key(verb, key.as_ref(), value, item, def, &names, &facts)?;
         let kind = if let FieldKind::Map(inner) = &def.kind { inner } else { &def.kind };
         let change = self.change(verb, value, kind, def, context.bys[at].as_ref(), &names, &mut facts)?;
-        Some(Effect { field: Some(def.name.clone()), change, key, when, each })
+        Some(Effect { field: Some(def.stored().clone()), change, key, when, each })
     }
 
     fn target(&mut self, section: &mut Section<'t>, verb: &str, item: &Item<'t>, context: &Context<'_, '_, 't>) -> Option<usize> {
@@ -126,7 +126,14 @@ impl<'t> Loader<'t, '_> {
         names: &Names<'_>,
         facts: &[String],
     ) -> Option<Option<Expr>> {
-        let key = if verb == "remove_key" { Some(value) } else { key };
+        let key = match (verb, key) {
+            ("remove_key", Some(key)) => {
+                self.report.error("unknown-key", key.key_span.clone(), "`remove_key` names the key itself; this is a second one");
+                return None;
+            }
+            ("remove_key", None) => Some(value),
+            (_, key) => key,
+        };
         match (&def.kind, key) {
             (FieldKind::Map(_), Some(key)) => {
                 let slot = Slot::required(def.key.clone().unwrap_or(ValueType::any_string()));

@@ -3,10 +3,11 @@
 use super::Loader;
 use crate::aggregate::FieldDef;
 use crate::diagnostic::did_you_mean;
-use crate::expr::Ty;
+use crate::expr::{Ty, with_article};
 use crate::reader::{Item, Section};
 use crate::value_type::{Slot, ValueType};
 use sterna_crdt::{FieldKind, Policy, RegionId};
+use xxhash_rust::xxh3::xxh3_64;
 
 const POLICIES: &[&str] = &["latest", "keep", "max", "min"];
 
@@ -156,7 +157,7 @@ impl<'t> Loader<'t, '_> {
             && policy.is_lattice()
             && !Ty::of(&slot.value_type).is_scalar()
         {
-            let message = format!("`{name}` needs values with an order, and a {} has none", slot.value_type.name());
+            let message = format!("`{name}` needs values with an order, and {} has none", with_article(&Ty::of(&slot.value_type)));
             self.report.error("bad-kind", item.span.clone(), message);
         }
         Some((policy, None))
@@ -180,9 +181,9 @@ impl<'t> Loader<'t, '_> {
         found
     }
 
-    /// A region's id. Without a list of regions the ids mean nothing; an unknown region never wins.
+    /// A region's id. Without a list of regions the ids mean nothing but that other names have others; an unknown region never wins.
     pub fn region(&mut self, name: &str, span: crate::reader::Span) -> Option<RegionId> {
-        let Some(regions) = &self.regions else { return Some(RegionId(u16::MAX)) };
+        let Some(regions) = &self.regions else { return Some(RegionId(0x8000 | xxh3_64(name.as_bytes()) as u16)) };
         let found = regions.iter().position(|region| *region == name);
         if found.is_none() {
             let hint = did_you_mean(name, regions.iter().copied()).unwrap_or_else(|| crate::reader::there(regions));

@@ -62,7 +62,7 @@ impl<'t> Loader<'t, '_> {
             }
             None => None,
         };
-        Some(Reaction { name, on: (of.name.clone(), command.name.clone()), when, each, send: send?, refused })
+        Some(Reaction { name, on: (of.stored().clone(), command.stored().clone()), when, each, send: send?, refused })
     }
 
     fn send_parts(&mut self, section: &mut Section<'t>, item: &Item<'t>) -> Option<(Item<'t>, Item<'t>, Option<Item<'t>>)> {
@@ -83,7 +83,7 @@ impl<'t> Loader<'t, '_> {
         let (at, command) = self.command_ref(target, send.span.clone(), aggregates)?;
         let (of, command) = (&aggregates[at], &aggregates[at].commands[command]);
         let args = self.send_args(&send, args.as_ref(), command, names, facts)?;
-        Some(Send { aggregate: of.name.clone(), command: command.name.clone(), to: to?, args })
+        Some(Send { aggregate: of.stored().clone(), command: command.stored().clone(), to: to?, args })
     }
 
     fn send_args(

@@ -185,7 +185,8 @@ impl<'t> Loader<'t, '_> {
 
     fn variants(&mut self, given: &Item<'t>) -> Option<std::sync::Arc<[Name]>> {
         let names = given.strings(&mut self.report)?;
-        if names.is_empty() || names.len() > usize::from(u16::MAX) {
+        let declared = given.value.as_array().map_or(0, |variants| variants.len());
+        if !(1..=usize::from(u16::MAX)).contains(&declared) {
             self.report.error("out-of-range", given.span.clone(), "an enum has 1 to 65,535 variants");
             return None;
         }

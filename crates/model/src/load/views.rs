@@ -13,7 +13,10 @@ const KEYS: &[&str] =
 const AGGS: [(&str, AggOp); 5] =
     [("sum", AggOp::Sum), ("min", AggOp::Min), ("max", AggOp::Max), ("avg", AggOp::Avg), ("count", AggOp::Count)];
 /// Parameters of a view's query.
-const RESERVED_COLUMNS: &[&str] = &["limit", "after"];
+pub(crate) const RESERVED_COLUMNS: &[&str] = &["limit", "after"];
+
+/// What says nothing of a view's rows.
+const RENAMES: &[&str] = &["was", "deprecated"];
 
 /// A view's expressions as written.
 struct Parts<'t> {
@@ -52,6 +55,9 @@ impl<'t> Loader<'t, '_> {
             columns: self.columns(columns.as_ref().or(group.as_ref())),
             aggs: self.aggs(&mut section),
         };
+        if let Some(when) = section.take("when") {
+            self.report.error_with("unknown-key", when.key_span, "a view has no `when`", "its condition is `where`");
+        }
         let (index, sort) = (section.take("index"), section.take("sort"));
         section.finish("a view", KEYS, &mut self.report);
         self.distinct(&parts);
@@ -83,7 +89,7 @@ impl<'t> Loader<'t, '_> {
             let sort = sort.map_or(Vec::new(), |item| self.sort(&item, &columns));
             ViewKind::Table { columns, indexes, sort }
         };
-        let hash = canonical::hash_of(item.value, &context(&source, &bodies, aggregates));
+        let hash = canonical::hash_of(item.value, RENAMES, &context(&source, &bodies, aggregates));
         Some(View { name, source, kind, hash, bodies, was, deprecated })
     }
 
@@ -98,7 +104,7 @@ impl<'t> Loader<'t, '_> {
             (Some(of), None) => {
                 let name = of.str(&mut self.report)?;
                 let at = self.aggregate_ref(name, of.span.clone(), aggregates)?;
-                Some((Source::Of(aggregates[at].name.clone()), vec![Names::view(&aggregates[at].fields)]))
+                Some((Source::Of(aggregates[at].stored().clone()), vec![Names::view(&aggregates[at].fields)]))
             }
             (None, Some(events)) => {
                 let listed = if events.value.is_array() {
@@ -107,9 +113,10 @@ impl<'t> Loader<'t, '_> {
                     vec![(events.str(&mut self.report)?, events.span.clone())]
                 };
                 let found: Vec<_> = listed.into_iter().filter_map(|(text, span)| self.command_ref(text, span, aggregates)).collect();
-                let names = found.iter().map(|(at, command)| Names::events(&aggregates[*at].commands[*command].args)).collect::<Vec<_>>();
-                let events =
-                    found.iter().map(|(at, command)| (aggregates[*at].name.clone(), aggregates[*at].commands[*command].name.clone()));
+                let names = found.iter().map(|(at, command)| Names::events(&aggregates[*at].commands[*command])).collect::<Vec<_>>();
+                let events = found
+                    .iter()
+                    .map(|(at, command)| (aggregates[*at].stored().clone(), aggregates[*at].commands[*command].stored().clone()));
                 let events: Vec<_> = events.collect();
                 (!names.is_empty()).then_some((Source::Events(events), names))
             }
@@ -183,6 +190,7 @@ impl<'t> Loader<'t, '_> {
             return None;
         }
         Some(Body {
+            event: names.event_name.cloned(),
             condition: condition.flatten(),
             each: each.flatten(),
             columns: columns.into_iter().collect::<Option<_>>()?,
@@ -256,9 +264,9 @@ fn context(source: &Source, bodies: &[Body], aggregates: &[AggregateType]) -> St
     let exprs = bodies.iter().flat_map(|body| body.columns.iter().chain(&body.values).chain(&body.condition).chain(&body.each));
     let mut text: String = exprs.map(|expr| format!("{expr:?};")).collect();
     if let Source::Events(events) = source {
-        let commands = aggregates.iter().flat_map(|of| of.commands.iter().map(move |command| (&of.name, command)));
-        for (of, command) in commands.filter(|(of, command)| events.iter().any(|(name, event)| name == *of && *event == command.name)) {
-            text += &format!("{of}.{}:{:?}{:?};", command.name, command.args, command.upcast);
+        let commands = aggregates.iter().flat_map(|of| of.commands.iter().map(move |command| (of.stored(), command)));
+        for (of, command) in commands.filter(|(of, command)| events.iter().any(|(name, event)| name == *of && event == command.stored())) {
+            text += &format!("{of}.{}:{:?}{:?};", command.stored(), command.args, command.upcast);
         }
     }
     text

@@ -109,17 +109,20 @@ impl Follower {
     fn item(&self, page: &Record, change: &feed::Change) -> Option<FeedItem> {
         let name = |number: &u16| page.names.get(usize::from(*number)).cloned().unwrap_or_else(|| Name::from("?"));
         let views: Vec<Name> = change.views.iter().map(name).collect();
-        let kind = name(&change.kind);
+        let (model, stored) = (self.shared.region.model(), name(&change.kind));
+        let declared = model.aggregate(&stored);
+        let shown = declared.map_or(&stored, |of| &of.name);
         let FeedFilter { kind: of, id, view } = &self.filter;
-        let passes = of.as_ref().is_none_or(|of| *of == kind)
+        let passes = of.as_ref().is_none_or(|of| *of == *shown || *of == stored)
             && id.as_ref().is_none_or(|id| *id == change.id)
             && view.as_ref().is_none_or(|view| views.contains(view));
+        let command = name(&change.command);
         passes.then(|| FeedItem::Change {
             cursor: self.at,
-            kind,
+            kind: shown.clone(),
             id: change.id.clone(),
             event: change.event,
-            command: name(&change.command),
+            command: declared.and_then(|of| of.command(&command)).map_or(&command, |command| &command.name).clone(),
             etag: ETag::parse(&format!("{:016x}", change.etag)).expect("16 hexadecimal digits are an ETag"),
             views,
         })

@@ -26,7 +26,7 @@ pub(crate) struct Record {
     pub voided: u64,
     /// Visible values, one a field.
     pub values: Vec<Value>,
-    /// The members of the document's `conflicts`, as JSON.
+    /// The members of the document's `conflicts`, as JSON, each on a line of its own.
     pub conflicts: Box<str>,
 }
 

@@ -92,7 +92,9 @@ impl Contents {
         let layouts = Layouts::load(&scan_all(snapshot, Layouts::stored()).await?)?;
         let record = get(snapshot, &VIEWS).await?.map(|bytes| decode("views record", &bytes)).transpose()?.unwrap_or_default();
         let texts = model::join(&scan_all(snapshot, model::all()).await?)?;
-        let models = texts.into_iter().filter_map(|(hash, text)| Some((hash, Arc::new(sterna_model::parse(&text).0?)))).collect();
+        let members: Vec<Name> = region.membership.members.iter().map(|member| member.name.clone()).collect();
+        let parse = |text: &str| sterna_model::parse_with(text, Some(&members)).0;
+        let models = texts.into_iter().filter_map(|(hash, text)| Some((hash, Arc::new(parse(&text)?)))).collect();
         let last = snapshot.scan(feed::all(), Page::last(1)).await?;
         let mut failures = HashMap::default();
         for (key, value) in scan_all(snapshot, sterna_store::prefix_range(&[failed::LETTER])).await? {

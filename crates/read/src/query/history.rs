@@ -8,7 +8,7 @@ use crate::{ReadRefused, query};
 use std::time::Duration;
 use sterna_crdt::{Dot, Order, RegionId};
 use sterna_log::{LogId, Position, ShardId, Token, shard_of};
-use sterna_model::json;
+use sterna_model::{AggregateType, json};
 use sterna_store::key_range;
 
 impl Shared {
@@ -27,15 +27,15 @@ impl Shared {
         query::check_id(id)?;
         let limit = query::limit(limit)?;
         let after = after.map(|text| query::cursor::open_order(text).ok_or(ReadRefused::InvalidCursor)).transpose()?;
-        let shard = shard_of(&of.name, id, self.region.shards());
+        let shard = shard_of(of.stored(), id, self.region.shards());
         self.wait_for(std::iter::once(shard), token, wait).await?;
         let snapshot = self.store.snapshot().await?;
-        let mut range = history::of(&of.name, id);
+        let mut range = history::of(of.stored(), id);
         if let Some(order) = after {
-            range.start = key_range(&history::key(&of.name, id, order)).end;
+            range.start = key_range(&history::key(of.stored(), id, order)).end;
         }
         let pairs = query::scan_rows(&*snapshot, range, limit).await?;
-        if pairs.rows.is_empty() && after.is_none() && sterna_store::get(&*snapshot, &document::key(&of.name, id)).await?.is_none() {
+        if pairs.rows.is_empty() && after.is_none() && sterna_store::get(&*snapshot, &document::key(of.stored(), id)).await?.is_none() {
             return Err(ReadRefused::NotFound);
         }
         let mut body = Body::new();
@@ -43,7 +43,7 @@ impl Shared {
         for (key, value) in &pairs.rows {
             let Some((_, _, order)) = history::parse(key) else { continue };
             let record = decode("event", value)?;
-            body.row(|out| self.write_event(shard, order, &record, out));
+            body.row(|out| self.write_event(shard, order, of, &record, out));
             last = Some(order);
         }
         let next = last.filter(|_| pairs.more).map(query::cursor::seal_order);
@@ -51,15 +51,16 @@ impl Shared {
         Ok(Page { body: body.end(next.as_deref()), next, token })
     }
 
-    fn write_event(&self, shard: ShardId, order: Order, record: &history::Record<'_>, out: &mut String) {
+    fn write_event(&self, shard: ShardId, order: Order, of: &AggregateType, record: &history::Record<'_>, out: &mut String) {
+        let command = of.command(record.command);
         let region = order.incarnation.region();
         let dot = Dot { incarnation: order.incarnation, n: record.n };
         out.push_str("{\"event\":");
         json::write_string(&dot.to_string(), out);
         out.push_str(",\"command\":");
-        json::write_string(record.command, out);
+        json::write_string(command.map_or(record.command, |command| &command.name), out);
         out.push_str(",\"args\":");
-        out.push_str(record.args);
+        out.push_str(&command.map_or(record.args.into(), |command| command.shown_args(record.args)));
         out.push_str(",\"at\":");
         write_time(order.clock, out);
         out.push_str(",\"region\":");

@@ -114,7 +114,7 @@ fn raw_bytes(values: &[Value]) -> usize {
 fn places(model: &Model, current: &Model, kind: &str) -> Option<Vec<Option<usize>>> {
     let of = model.aggregate(kind)?;
     let current = current.aggregate(kind)?;
-    let places: Vec<_> = of.fields().iter().map(|def| current.field_index(&def.name)).collect();
+    let places: Vec<_> = of.fields().iter().map(|def| current.field_index(def.stored())).collect();
     let same = places.len() == current.fields().len() && places.iter().enumerate().all(|(at, place)| *place == Some(at));
     (!same).then_some(places)
 }

@@ -82,11 +82,11 @@ impl Spread {
     /// Others get their part of what only this region can give; and this region gets some before its own spends leave it without.
     fn consider(&self, id: &AggregateId, escrow: &Escrow<'_>, (def, side): (&FieldDef, Side), here: bool) -> Option<Move> {
         let me = self.region().me;
-        let all = escrow.all(&def.name, &def.kind, side);
+        let all = escrow.all(def.stored(), &def.kind, side);
         let total: i128 = all.iter().map(|(_, rights)| i128::from(*rights)).sum();
         let even = i64::try_from(total / all.len().max(1) as i128).unwrap_or(i64::MAX);
         let mine = all.iter().find(|(of, _)| *of == me).map_or(0, |(_, rights)| *rights);
-        if even < ESCROW_MOVED_MIN || self.broker.is_gathering(id, &def.name, side) {
+        if even < ESCROW_MOVED_MIN || self.broker.is_gathering(id, def.stored(), side) {
             return None;
         }
         let mut spare = mine - even;
@@ -99,9 +99,9 @@ impl Spread {
             }
         }
         if !to.is_empty() {
-            return Some(Move::Give(Give { field: def.name.clone(), side, to }));
+            return Some(Move::Give(Give { field: def.stored().clone(), side, to }));
         }
-        let lack = || Lack { field: def.name.clone(), side, needed: 0, available: all, pending: 0 };
+        let lack = || Lack { field: def.stored().clone(), side, needed: 0, available: all, pending: 0 };
         (here && mine < even / 2).then(|| Move::Fetch(lack()))
     }
 

@@ -71,7 +71,7 @@ impl Survey {
                 for def in of.fields() {
                     for side in sides(&def.kind) {
                         let bound = if side == Side::Down { "min" } else { "max" };
-                        for (region, rights) in escrow.all(&def.name, &def.kind, side) {
+                        for (region, rights) in escrow.all(def.stored(), &def.kind, side) {
                             let name = self.region().membership.name(region);
                             let sum = sums.entry((kind.clone(), def.name.clone(), bound, name)).or_default();
                             *sum = sum.saturating_add(rights);

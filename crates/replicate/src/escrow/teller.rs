@@ -41,11 +41,11 @@ impl Teller {
 async fn amount(writer: &Writer, id: &AggregateId, ask: &Ask) -> Result<i64, FollowError> {
     let region = writer.region();
     let model = region.model();
-    let def = model.aggregate(&id.kind).and_then(|of| of.fields().iter().find(|def| *def.name == *ask.field));
+    let def = model.aggregate(&id.kind).and_then(|of| of.fields().iter().find(|def| **def.stored() == *ask.field));
     let Some(def) = def else { return Ok(0) };
     let found = load(writer, std::slice::from_ref(id)).await;
     let found = found.map_err(|e| FollowError::Unreachable(e.to_string()))?.swap_remove(0).unwrap_or_default();
-    let has = escrow(region, id, &found).rights(&def.name, &def.kind, region.me, ask.side).unwrap_or_default().max(0);
+    let has = escrow(region, id, &found).rights(def.stored(), &def.kind, region.me, ask.side).unwrap_or_default().max(0);
     let even = has.saturating_sub(ask.has.max(0)) / 2;
     Ok(even.max(ask.lacks).min(has))
 }

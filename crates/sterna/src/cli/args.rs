@@ -9,6 +9,9 @@ use std::path::PathBuf;
 #[derive(Parser)]
 #[command(name = "sterna", version, max_term_width = 110, arg_required_else_help = true, after_help = AFTER)]
 pub struct Args {
+    /// Print one JSON text a line, for programs
+    #[arg(long, global = true)]
+    pub json: bool,
     #[command(subcommand)]
     pub command: Command,
 }
@@ -38,7 +41,7 @@ pub enum Command {
     Status(Status),
     Conflicts(Conflicts),
     Views(Views),
-    Model(Model),
+    Model(super::model::Model),
 }
 
 /// Run several regions in this process, to develop against.
@@ -238,9 +241,6 @@ pub struct Heal {
 pub struct Status {
     #[command(flatten)]
     pub at: Where,
-    /// The whole answer, as JSON
-    #[arg(long)]
-    pub json: bool,
 }
 
 /// Show the ledger: what met what, which rule decided, and what was dropped.
@@ -273,23 +273,5 @@ pub enum ViewsCommand {
         name: String,
         #[command(flatten)]
         at: Where,
-    },
-}
-
-/// Work on models.
-#[derive(clap::Args)]
-pub struct Model {
-    #[command(subcommand)]
-    pub command: ModelCommand,
-}
-
-#[derive(Subcommand)]
-pub enum ModelCommand {
-    /// Explain every mistake in a model, with line, column and a hint
-    Check {
-        file: PathBuf,
-        /// The regions that it may name
-        #[arg(long, value_delimiter = ',')]
-        regions: Option<Vec<String>>,
     },
 }

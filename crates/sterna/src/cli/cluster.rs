@@ -6,8 +6,11 @@ use crate::dev::{Cluster, ClusterOptions, SHOP, SHOP_NAME};
 use crate::home::DevRegions;
 use crate::out::{Outcome, note, say};
 use crate::signals::asked_to_stop;
+use crate::watch::watch;
 use anyhow::{Context, Result};
+use std::convert::Infallible;
 use std::fs;
+use std::path::Path;
 use std::sync::OnceLock;
 use sterna_env::Env;
 
@@ -27,6 +30,7 @@ pub async fn dev(env: &Env, args: Dev) -> Result<Outcome> {
         ..ClusterOptions::new(model, model_name, args.regions)
     };
     let named = options.model_name.clone();
+    let file = args.model;
     let stop = asked_to_stop()?;
     let cluster = Cluster::start(env, options).await?;
     let known = announce(env, &cluster, &named);
@@ -34,10 +38,19 @@ pub async fn dev(env: &Env, args: Dev) -> Result<Outcome> {
         biased;
         () = stop => Ok(Outcome::Done),
         failed = wait_ready(env, &cluster, &known, shop) => failed,
+        never = follow(env, file.as_deref(), &cluster) => match never {},
     };
     known.forget();
     cluster.stop().await;
     outcome
+}
+
+/// The built-in shop never changes.
+async fn follow(env: &Env, file: Option<&Path>, cluster: &Cluster) -> Infallible {
+    match file {
+        Some(file) => watch(env, file, cluster).await,
+        None => std::future::pending().await,
+    }
 }
 
 /// Returns only if the regions do not get ready.

@@ -36,7 +36,7 @@ struct ViewStatus {
 }
 
 /// Of the region that was named, or of all regions of `dev`.
-pub async fn status(env: &Env, args: Status) -> Result<Outcome> {
+pub async fn status(env: &Env, args: Status, json: bool) -> Result<Outcome> {
     let targets = if args.at.region.is_some() || args.at.url.is_some() {
         vec![Target::find(&args.at)?]
     } else {
@@ -46,7 +46,7 @@ pub async fn status(env: &Env, args: Status) -> Result<Outcome> {
     let mut outcome = Outcome::Done;
     for target in targets {
         match target.client(env)?.status().await {
-            Ok(status) if args.json => say(status),
+            Ok(status) if json => say(status),
             Ok(status) => show(&target.url, serde_json::from_value(status)?),
             Err(error) => {
                 say(format!("{}  {:#}", target.url, target.told(error)));

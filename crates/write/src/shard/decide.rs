@@ -15,7 +15,7 @@ use crate::{Accepted, ETag, Escrow, Give, Refused, document_json};
 use std::sync::Arc;
 use sterna_crdt::{Action, Clock, Dot, FieldKind, Op, Order, Policy, Update};
 use sterna_env::mutation;
-use sterna_log::{Entry, Event, LogId, Reaction, Send};
+use sterna_log::{AggregateId, Entry, Event, LogId, Reaction, Send};
 use sterna_model::{AggregateType, Decide, FieldsView, On, Refusal};
 
 impl Shard {
@@ -75,7 +75,7 @@ impl Shard {
         let view = FieldsView::new(of, &held.fields);
         let input = self.input(job, &view, held.fields.present(), clock);
         let ops = declared.decide(&input, &job.args).map_err(refusal)?.ops;
-        check_ops(&ops, of, &held, command.if_match.is_some())?;
+        check_ops(&ops, of, &held, job.model.version, command.if_match.is_some())?;
         if of.has_bounds() {
             Escrow::new(&self.region, self.id, &held).check(&ops, of)?;
             self.check_key_is_free(job)?;
@@ -115,7 +115,7 @@ impl Shard {
         let kind = &job.command.aggregate.kind;
         let unknown = || Refused::UnknownType { kind: kind.clone(), suggestion: None };
         let of = job.model.aggregate(kind).ok_or_else(unknown)?;
-        let def = of.fields().iter().find(|def| def.name == give.field && def.kind.is_bounded()).ok_or_else(unknown)?;
+        let def = of.fields().iter().find(|def| *def.stored() == give.field && def.kind.is_bounded()).ok_or_else(unknown)?;
         let held = Arc::clone(&working.aggregate);
         if let Some(reason) = &held.parked {
             return Err(Refused::Parked { reason: reason.clone() });
@@ -176,7 +176,7 @@ impl Shard {
     }
 
     fn reactions(&self, job: &Job, of: &AggregateType, after: &Aggregate, now: Clock) -> Result<Vec<Reaction>, Refused> {
-        let declared = job.model.reactions(&of.name, &job.command.name);
+        let declared = job.model.reactions(of.stored(), &job.command.name);
         let view = FieldsView::new(of, &after.fields);
         let input = self.input(job, &view, after.fields.present(), now);
         let mut reactions = Vec::new();
@@ -206,14 +206,14 @@ impl Shard {
     fn accepted(&self, job: &Job, working: &Working, event: Dot) -> Accepted {
         let command = &job.command;
         let aggregate = &working.aggregate;
-        let of = job.model.aggregate(&command.aggregate.kind).filter(|_| command.represent);
+        let of = job.model.aggregate(&command.aggregate.kind);
         let origin = event.incarnation.region();
         let log = LogId { origin, shard: self.id };
         let position = if origin == self.region.me { self.end_of_own_log() } else { self.standing.progress.applied.get(origin) };
         let mut token = command.token.clone().unwrap_or_default();
         token.raise(log, position);
         Accepted {
-            aggregate: command.aggregate.clone(),
+            aggregate: shown(&command.aggregate, of),
             event,
             key: job.key.clone(),
             etag: ETag::of(aggregate, job.model.version),
@@ -221,9 +221,16 @@ impl Shard {
             position,
             token,
             replayed: false,
-            document: of.map(|of| document_json(of, &command.aggregate.id, aggregate, &self.region.membership)),
+            document: of
+                .filter(|_| command.represent)
+                .map(|of| document_json(of, &command.aggregate.id, aggregate, &self.region.membership)),
         }
     }
+}
+
+/// As the present model calls it.
+fn shown(id: &AggregateId, of: Option<&AggregateType>) -> AggregateId {
+    AggregateId { kind: of.map_or(&id.kind, |of| &of.name).clone(), id: id.id.clone() }
 }
 
 fn check_before(job: &Job, held: &Aggregate, on: On) -> Result<(), Refused> {
@@ -247,13 +254,14 @@ fn check_before(job: &Job, held: &Aggregate, on: On) -> Result<(), Refused> {
 }
 
 /// What no expression checks: several values of a `keep` register, and overflow.
-fn check_ops(ops: &[Op], of: &AggregateType, held: &Aggregate, decided: bool) -> Result<(), Refused> {
+fn check_ops(ops: &[Op], of: &AggregateType, held: &Aggregate, version: u32, decided: bool) -> Result<(), Refused> {
     for op in ops {
         let Some(index) = of.field_index(&op.field) else { continue };
         let field = held.fields.field(&op.field);
-        match (&of.fields()[index].kind, &op.action) {
+        let def = &of.fields()[index];
+        match (&def.kind, &op.action) {
             (FieldKind::Register(Policy::Keep), Action::Set { .. }) if !decided && field.is_some_and(|f| f.candidates().len() > 1) => {
-                return Err(Refused::PreconditionRequired { field: op.field.clone(), current: ETag::of(held, held.model_version) });
+                return Err(Refused::PreconditionRequired { field: def.name.clone(), current: ETag::of(held, version) });
             }
             (kind, Action::Add(delta)) => {
                 let entry = match (kind, &op.key) {
@@ -262,7 +270,7 @@ fn check_ops(ops: &[Op], of: &AggregateType, held: &Aggregate, decided: bool) ->
                 };
                 let now = entry.and_then(|f| f.int()).unwrap_or_default();
                 if now.checked_add(*delta).is_none_or(|next| next.abs() > INT_MAX) {
-                    return Err(Refused::Evaluation { message: format!("`{}` would leave ±(2^53−1)", op.field) });
+                    return Err(Refused::Evaluation { message: format!("`{}` would leave ±(2^53−1)", def.name) });
                 }
             }
             _ => {}

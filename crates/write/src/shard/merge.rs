@@ -187,10 +187,12 @@ impl Shard {
                 return if origin == me { Readiness::Ahead } else { Readiness::Waits };
             }
         }
-        match entry.events.iter().all(|e| e.model_version <= model.version) {
-            true => Readiness::Ready,
-            false => Readiness::Waits,
+        let version = entry.events.iter().map(|e| e.model_version).max().unwrap_or_default();
+        if version > model.version {
+            self.region.met_model(version);
+            return Readiness::Waits;
         }
+        Readiness::Ready
     }
 
     /// No aggregate of the entry is busy; else all of them are reserved, so that the merge gets its turn.

@@ -5,8 +5,9 @@ use std::time::Duration;
 use sterna_crdt::RegionId;
 use sterna_env::{Env, Scope};
 use sterna_log::{AggregateId, Frame, FrameEntry, LogId, Position, ShardId};
+use sterna_model::Model;
 use sterna_store::{Limits, Memory, Store};
-use sterna_write::{Accepted, Command, Gate, MergeError, Merged, OpenOptions, Refused, Region, Writer};
+use sterna_write::{Accepted, Command, Gate, MergeError, Merged, OpenError, OpenOptions, Refused, Region, Writer};
 
 pub const MODEL: &str = r#"
 version = 1
@@ -45,8 +46,16 @@ pub struct TestRegion {
 }
 
 pub async fn open(name: &str, members: &[&str], store: Arc<dyn Store>) -> TestRegion {
-    let (model, diagnostics) = sterna_model::parse(MODEL);
-    let model = model.unwrap_or_else(|| panic!("{diagnostics:?}"));
+    open_with(name, members, store, MODEL).await.expect("the store is empty or fits")
+}
+
+pub fn model(text: &str) -> Model {
+    let (model, diagnostics) = sterna_model::parse(text);
+    model.unwrap_or_else(|| panic!("{diagnostics:?}"))
+}
+
+pub async fn open_with(name: &str, members: &[&str], store: Arc<dyn Store>, text: &str) -> Result<TestRegion, OpenError> {
+    let model = model(text);
     let env = Env::real();
     let options = OpenOptions {
         name: name.into(),
@@ -55,11 +64,11 @@ pub async fn open(name: &str, members: &[&str], store: Arc<dyn Store>) -> TestRe
         model: model.into(),
         copied: false,
     };
-    let region = Region::open(env.clone(), Arc::clone(&store), options).await.expect("the store is empty or fits");
+    let region = Region::open(env.clone(), Arc::clone(&store), options).await?;
     let scope = Scope::new(env);
     let writer = Writer::start(region, &scope, None).await.expect("the store can be read");
     writer.region().set_gate(Gate::Open);
-    TestRegion { writer, scope }
+    Ok(TestRegion { writer, scope })
 }
 
 pub fn memory(sole_writer: bool) -> Arc<dyn Store> {

@@ -4,4 +4,5 @@ mod cluster;
 mod commands;
 mod faults;
 mod merging;
+mod models;
 mod sweeping;
