@@ -48,7 +48,7 @@ impl Survey {
         let mut sums = Sums::new();
         for of in model.aggregates().iter().filter(|of| of.has_bounds()) {
             for shard in self.region().board.shards() {
-                self.look_at(model, &of.name, shard, &mut sums).await?;
+                self.look_at(model, of.stored(), shard, &mut sums).await?;
             }
         }
         Ok(sums)

@@ -122,9 +122,9 @@ impl Shard {
         }
         self.region.knows_its_rights(&give.field)?;
         let escrow = Escrow::new(&self.region, self.id, &held);
-        let rights = escrow.rights(&def.name, &def.kind, self.region.me, give.side).unwrap_or_default();
+        let rights = escrow.rights(def.stored(), &def.kind, self.region.me, give.side).unwrap_or_default();
         if rights < give.total() {
-            return Err(Refused::bound_reached(escrow.lack(&def.name, &def.kind, give.side, give.total()), &self.region));
+            return Err(Refused::bound_reached(escrow.lack(def.stored(), &def.kind, give.side, give.total()), &self.region));
         }
         let life = self.region.life();
         let clock = self.region.clock.tick(&self.region.env, held.clock);
