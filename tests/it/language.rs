@@ -82,9 +82,9 @@ async fn tables_run_over_lists_and_rollups_aggregate() {
     table("?key=tea&n[gte]=3", json!([["t2", "tea", 4, "b"]])).await;
     table("?n=2", json!([["t1", "milk", 2, null], ["t1", "tea", 2, null]])).await;
 
-    let null = json!({ "text": null, "visits": 2, "least": null, "most": null, "mean": null, "things": 1, "flagged": 0 });
+    let nameless = json!({ "text": null, "visits": 2, "least": null, "most": null, "mean": null, "things": 1, "flagged": 0 });
     let b = json!({ "text": "b", "visits": 4, "least": null, "most": null, "mean": 5.5, "things": 2, "flagged": 1 });
-    rows(&cluster, "rollup", json!([null, b])).await;
+    rows(&cluster, "rollup", json!([nameless, b])).await;
     rows(&cluster, "rollup?text=b", json!([b])).await;
     run(&cluster, "thing/t1/collect", json!({ "list": [], "n": -2 })).await;
     run(&cluster, "thing/t1/drop", json!({})).await;

@@ -1,6 +1,8 @@
 //! Data-driven tests: a folder of inputs, each with what is expected of it in a `.txt` beside it.
 //! With `UPDATE_EXPECT=1` the answers are written anew, and nothing is compared: read the difference before you commit it.
 
+#![allow(dead_code, reason = "each test uses a part")]
+
 use std::fs;
 use std::path::{Path, PathBuf};
 
