@@ -37,7 +37,6 @@ pub fn check(cases: &[PathBuf], shown: impl Fn(&Path) -> String) {
     assert!(wrong.is_empty(), "{wrong}");
 }
 
-#[expect(clippy::disallowed_methods, reason = "a test's switch")]
 fn is_updating() -> bool {
     std::env::var_os("UPDATE_EXPECT").is_some_and(|value| value == "1")
 }
