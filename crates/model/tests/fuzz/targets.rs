@@ -4,8 +4,10 @@
 use sterna_crdt::{Clock, Dot, Fields, Incarnation, Order, RegionId, Update, Value, VersionVector};
 use sterna_model::*;
 
+pub type Target = fn(&[u8]);
+
 /// Every target, by the name that cargo-fuzz knows it by.
-pub const TARGETS: &[(&str, fn(&[u8]))] =
+pub const TARGETS: &[(&str, Target)] =
     &[("text", text), ("model", model), ("expression", expression), ("arguments", arguments), ("change", change), ("query", query)];
 
 const MODELS: [&str; 3] = [
