@@ -61,6 +61,27 @@ async fn a_change_is_in_the_views_before_it_is_in_the_feed_and_a_filter_keeps_th
 }
 
 #[tokio::test]
+async fn a_feed_of_a_view_has_what_touched_it_and_a_feed_names_its_place_before_anything_happens() {
+    let cluster = Cluster::start(Options::marks(), &["solo"]).await;
+    let mut early = cluster["solo"].get("/v1/changes").lines().await.expect("it opens");
+    let place = loop {
+        let line = early.next().await.expect("it stays open");
+        if let Some(place) = line.strip_prefix("id: ") {
+            break place.to_owned();
+        }
+    };
+    drop(early);
+    let mut feed = Feed::open(&cluster["solo"].http(), "/v1/changes?view=bags", Some(&place)).await.expect("it opens");
+    // A book is in no view; the bag that its reaction marks is.
+    cluster["solo"].command("book/x/note", json!({ "mark": "m", "bag": "b" })).ok().await;
+    let change = feed.next().await.expect("the region is up");
+    assert_eq!((change.kind.as_str(), &change.data["id"]), ("bag", &json!("b")));
+    let mut all = open(&cluster["solo"].http(), Some(&place)).await;
+    let kinds = [all.next().await.expect("the region is up").kind, all.next().await.expect("the region is up").kind];
+    assert_eq!(kinds, ["book", "bag"], "from the place that was named before");
+}
+
+#[tokio::test]
 async fn a_cursor_that_is_unknown_here_gets_a_reset_and_garbage_is_refused() {
     let cluster = Cluster::start(Options::marks(), &["us-east", "eu-west"]).await;
     let mut feed = open(&cluster["eu-west"].http(), None).await;

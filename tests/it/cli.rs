@@ -4,7 +4,7 @@ use rustix::process::{Pid, Signal, kill_process};
 use serde_json::{Value, json};
 use std::fs::{self, File};
 use std::time::Duration;
-use sterna_tests::{Http, Outcome, eventually, free_port, run, run_within, sterna};
+use sterna_tests::{Http, Outcome, binary_path, eventually, free_port, run, run_within, say, sterna};
 use tempfile::TempDir;
 use tokio::process::Child;
 
@@ -129,8 +129,61 @@ async fn a_file_of_commands_is_sent_and_refused_lines_are_told() {
     assert!(refused.code == Some(1) && refused.stdout.contains("1 accepted, 2 refused"), "{refused:?}");
     assert!(refused.stdout.contains("line 2: 400 invalid-arguments") && refused.stdout.contains("line 3: 400 cut-line"), "{refused:?}");
     let nobody = dev.run(&format!("send {} --url http://127.0.0.1:{}", file.display(), free_port())).await;
-    assert!(nobody.code == Some(1) && nobody.stderr.contains("is it running?"), "{nobody:?}");
+    assert!(nobody.code == Some(3) && nobody.stderr.contains("is it running?"), "{nobody:?}");
     assert_eq!(dev.stop().await, Some(0));
+}
+
+#[tokio::test]
+async fn programs_get_json_and_nothing_else() {
+    let dev = Dev::start(&["--regions", "paris,oslo"]).await;
+    let lines = [
+        "call cart c1 add_item sku=tea quantity=2 --key k --json",
+        "get cart c1 --json",
+        "history cart c1 --json",
+        "view carts_by_size --json",
+        "status --wait 60 --json",
+        "conflicts --json",
+        "cut paris oslo --json",
+        "heal --json",
+        "views rebuild carts_by_size --json",
+    ];
+    for line in lines {
+        let outcome = dev.run(line).await;
+        assert_eq!((outcome.code, outcome.stderr.as_str()), (Some(0), ""), "{line}: {outcome:?}");
+        assert!(!outcome.stdout.is_empty(), "{line} says nothing");
+        for text in outcome.stdout.lines() {
+            let value: Value = serde_json::from_str(text).unwrap_or_else(|error| panic!("{line}: {error}: {text}"));
+            assert!(value.is_object(), "{line}: {text}");
+        }
+    }
+    let refused = dev.run("call cart c1 remove_item sku=mug --json").await;
+    assert_eq!((refused.code, refused.stdout.as_str()), (Some(1), ""), "{refused:?}");
+    let told: Value = serde_json::from_str(&refused.stderr).expect("an error is JSON, too");
+    assert_eq!((&told["problem"]["code"], &told["problem"]["guard"]), (&json!("guard-refused"), &json!("not-in-cart")), "{told}");
+    let behind = dev.run(&format!("get cart c1 --json --url http://127.0.0.1:{}", free_port())).await;
+    assert_eq!(behind.code, Some(3), "nobody answers: {behind:?}");
+    assert!(serde_json::from_str::<Value>(&behind.stderr).is_ok_and(|told| told["error"].is_string()), "{behind:?}");
+    assert_eq!(dev.stop().await, Some(0));
+}
+
+#[tokio::test]
+async fn colours_are_for_terminals() {
+    let on_terminal = async |variable: Option<(&str, &str)>| {
+        let home = tempfile::tempdir().expect("there is a temporary folder");
+        let line = format!("{} get cart c1 --url http://127.0.0.1:{}", binary_path().display(), free_port());
+        let mut script = tokio::process::Command::new("script");
+        script.args(["-q", "-e", "-c", &line, "/dev/null"]).env_clear().env("TERM", "xterm").env("HOME", home.path()).envs(variable);
+        run(&mut script).await
+    };
+    let plain = run(sterna().args(["get", "cart", "c1", "--url", &format!("http://127.0.0.1:{}", free_port())])).await;
+    assert!(plain.code == Some(3) && plain.stderr.starts_with("error: ") && !plain.stderr.contains('\u{1b}'), "{plain:?}");
+    if !["/usr/bin/script", "/bin/script"].iter().any(|path| std::path::Path::new(path).exists()) {
+        return say("terminal lane: skipped, no script(1)");
+    }
+    let coloured = on_terminal(None).await;
+    assert!(coloured.code == Some(3) && coloured.stdout.contains("\u{1b}[31merror:\u{1b}[0m"), "{coloured:?}");
+    let asked_not_to = on_terminal(Some(("NO_COLOR", "1"))).await;
+    assert!(asked_not_to.code == Some(3) && !asked_not_to.stdout.contains('\u{1b}'), "{asked_not_to:?}");
 }
 
 #[tokio::test]
@@ -145,7 +198,7 @@ async fn the_demonstration_ends_well_only_if_every_row_is_what_the_file_says() {
 }
 
 /// The port before the first of them.
-fn ports_in_a_row(count: u16) -> u16 {
+pub fn ports_in_a_row(count: u16) -> u16 {
     loop {
         let ports: Vec<u16> = (0..=count).map(|_| free_port()).collect();
         if ports.windows(2).all(|pair| pair[0] + 1 == pair[1]) {

@@ -1,6 +1,6 @@
 //! Why there is no answer.
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::time::Duration;
 
@@ -32,6 +32,15 @@ impl Error {
         }
     }
 
+    /// The same request, a command with the same key, can have another answer later: nothing was answered, or the answer says so.
+    pub fn comes_later(&self) -> bool {
+        match self {
+            Self::Problem(problem) => problem.retry == "same-key",
+            Self::Unreachable { .. } | Self::Truncated { .. } => true,
+            Self::Unintelligible(_) | Self::Request(_) | Self::Configuration(_) => false,
+        }
+    }
+
     /// The problem's code; empty if it is another error.
     pub fn code(&self) -> &str {
         self.problem().map_or("", |problem| problem.code.as_str())
@@ -39,7 +48,7 @@ impl Error {
 }
 
 /// A problem document (RFC 9457) as Sterna writes it. What else a code says is in `more`.
-#[derive(Clone, Debug, Default, Deserialize)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Problem {
     #[serde(rename = "type")]
@@ -51,10 +60,13 @@ pub struct Problem {
     pub request_id: String,
     /// `never` or `same-key`.
     pub retry: String,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
     pub errors: Vec<ArgumentError>,
     /// Of a refused guard.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub guard: Option<String>,
     /// The regions that a token waits for.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
     pub missing: Vec<String>,
     #[serde(flatten)]
     pub more: serde_json::Map<String, serde_json::Value>,
@@ -64,7 +76,7 @@ pub struct Problem {
     pub retry_after: Option<Duration>,
 }
 
-#[derive(Clone, PartialEq, Eq, Debug, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct ArgumentError {
     /// RFC 6901.
     pub pointer: String,
@@ -73,7 +85,8 @@ pub struct ArgumentError {
 
 impl fmt::Display for Problem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} {}: {}", self.status, self.code, self.detail)?;
+        let guard = self.guard.as_ref().map(|guard| format!(" {guard}")).unwrap_or_default();
+        write!(f, "{} {}{guard}: {}", self.status, self.code, self.detail)?;
         self.errors.iter().try_for_each(|error| write!(f, "; {}: {}", error.pointer, error.detail))
     }
 }

@@ -6,6 +6,7 @@ use crate::url::{path, query};
 use crate::{Client, Error};
 use bytes::Bytes;
 use http::{HeaderMap, Method, Response};
+use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
@@ -44,6 +45,16 @@ impl Client {
     /// An operator's request, such as `/admin/views/board/rebuild`: it must be safe to repeat.
     pub async fn post(&self, path: &str) -> Result<Response<Bytes>, Error> {
         self.call(Call { method: Method::POST, path: path.to_owned(), headers: HeaderMap::new(), body: Bytes::new() }).await
+    }
+
+    /// Begins to build a view anew, beside the generation that answers. Gives the new one's number.
+    pub async fn rebuild(&self, view: &str) -> Result<u32, Error> {
+        #[derive(Deserialize)]
+        struct Begun {
+            generation: u32,
+        }
+        let begun: Begun = json(self.post(&(path(["admin", "views", view]) + "/rebuild")).await?.body())?;
+        Ok(begun.generation)
     }
 
     async fn page<T: DeserializeOwned>(&self, path: String, params: &[(&str, &str)]) -> Result<Page<T>, Error> {

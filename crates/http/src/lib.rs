@@ -20,6 +20,7 @@ mod request;
 mod router;
 mod serve;
 mod services;
+mod socket;
 mod status;
 
 pub use limits::Limits;

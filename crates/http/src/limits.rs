@@ -6,9 +6,12 @@ use std::time::Duration;
 pub struct Limits {
     /// The body of one command.
     pub body_bytes_max: usize,
-    /// Of a larger one, so much is read and dropped before it is refused, so that its sender gets to read the answer.
+    /// Of the body of a refused request, so much is read and dropped, so that its sender gets to read the answer.
     pub body_discard_bytes_max: usize,
     pub body_discard_wait: Duration,
+    /// Of what a client still sends when its connection is closed behind a refusal, so much is read and dropped.
+    pub linger_bytes_max: usize,
+    pub linger_max: Duration,
     /// One line of a bulk request, without its end.
     pub line_bytes_max: usize,
     /// Commands of one bulk request that wait for their answers; beyond, its body is not read on.
@@ -58,6 +61,8 @@ impl Default for Limits {
             body_bytes_max: 1 << 20,
             body_discard_bytes_max: 8 << 20,
             body_discard_wait: Duration::from_secs(5),
+            linger_bytes_max: 64 << 20,
+            linger_max: Duration::from_secs(5),
             line_bytes_max: 1 << 20,
             bulk_in_flight_max: 4_096,
             bulk_views_behind_max: 8_000,

@@ -23,7 +23,7 @@ pub fn router(services: Services) -> Router {
         .route("/v1/{aggregate}/{id}/{command}", post(command::post))
         .route("/admin/views/{view}/rebuild", post(admin::rebuild))
         .route("/openapi.json", get(openapi::get))
-        .route("/problems", get(problem::page))
+        .route("/problems", get(problem::pages))
         .route("/problems/{code}", get(problem::page))
         .route("/healthz", get(probes::healthz))
         .route("/readyz", get(probes::readyz))

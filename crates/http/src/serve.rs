@@ -1,6 +1,7 @@
 //! Connections: HTTP/1.1, and HTTP/2 by prior knowledge, on one port.
 
 use crate::metrics::Gauged;
+use crate::socket::ClientSocket;
 use crate::{Limits, Metrics};
 use axum::Router;
 use hyper_util::rt::{TokioIo, TokioTimer};
@@ -78,7 +79,6 @@ fn builder(env: &Env, options: &ServeOptions) -> auto::Builder<Executor> {
         .header_read_timeout(limits.head_wait_max)
         .max_buf_size(limits.header_bytes_max.max(8 << 10))
         .max_headers(limits.headers_max)
-        .pipeline_flush(true)
         .auto_date_header(options.date);
     builder
         .http2()
@@ -105,6 +105,7 @@ impl Connection {
         let _counted = self.options.metrics.as_ref().map(|metrics| Gauged::new(&metrics.connections));
         let _slot = slot;
         let service = TowerToHyperService::new(self.router.clone());
+        let socket = ClientSocket::new(socket, self.scope.env().clone(), &self.options.limits);
         let mut connection = pin!(self.builder.serve_connection(TokioIo::new(socket), service));
         let ended = tokio::select! {
             biased;

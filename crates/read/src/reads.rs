@@ -86,6 +86,11 @@ impl Reads {
         self.count("view", self.0.view(name, filters, limit, after, token, wait).await)
     }
 
+    /// Where the change feed ends now.
+    pub fn feed_end(&self) -> Cursor {
+        self.0.feed.end()
+    }
+
     /// Follows the change feed from a cursor, or from now on. Ends with the scope.
     pub fn changes(&self, from: Option<Cursor>, filter: FeedFilter) -> impl Stream<Item = FeedItem> + Send + 'static {
         feed::follow(self.0.clone(), from, filter)

@@ -1,14 +1,18 @@
 //! What is said to people, and to the next program of a pipe.
 
+use anstyle::{AnsiColor, Style};
 use serde::Serialize;
 use std::fmt::Display;
 use std::io::Write;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 /// What a command line came to.
 pub enum Outcome {
     Done,
     /// It ran, and the answer is no: a refused line, a difference, a model with mistakes. It was said.
     No,
+    /// Nobody answered, or "later" was the answer. It was said.
+    Later,
 }
 
 /// For whom answers are written.
@@ -19,11 +23,23 @@ pub enum Form {
     Json,
 }
 
+/// Standard output is for programs, and what people are told goes beside it.
+static FOR_PROGRAMS: AtomicBool = AtomicBool::new(false);
+
 impl Form {
     /// Of this process.
     pub fn choose(json: bool) -> Self {
+        FOR_PROGRAMS.store(json, Ordering::Relaxed);
         if json { Self::Json } else { Self::Text }
     }
+}
+
+/// A line for people. A reader that is gone ends nothing. Colours are left out where no terminal is, or `NO_COLOR` is set.
+pub fn say(line: impl Display) {
+    if FOR_PROGRAMS.load(Ordering::Relaxed) {
+        return note(line);
+    }
+    let _ = writeln!(anstream::stdout(), "{line}");
 }
 
 /// An answer as one line of JSON.
@@ -33,12 +49,32 @@ pub fn answer(value: &impl Serialize) {
     }
 }
 
-/// A line of the answer. A reader that is gone ends nothing.
-pub fn say(line: impl Display) {
-    let _ = writeln!(std::io::stdout(), "{line}");
-}
-
 /// A line beside the answer.
 pub fn note(line: impl Display) {
-    let _ = writeln!(std::io::stderr(), "{line}");
+    let _ = writeln!(anstream::stderr(), "{line}");
+}
+
+/// As [`note`], as one line of JSON.
+pub fn note_json(value: &impl Serialize) {
+    if let Ok(text) = serde_json::to_string(value) {
+        let _ = writeln!(std::io::stderr(), "{text}");
+    }
+}
+
+pub fn good(text: impl Display) -> impl Display {
+    painted(AnsiColor::Green, text)
+}
+
+pub fn bad(text: impl Display) -> impl Display {
+    painted(AnsiColor::Red, text)
+}
+
+/// Worth a look, and no mistake.
+pub fn open(text: impl Display) -> impl Display {
+    painted(AnsiColor::Yellow, text)
+}
+
+fn painted(color: AnsiColor, text: impl Display) -> String {
+    let style: Style = color.on_default();
+    format!("{style}{text}{style:#}")
 }

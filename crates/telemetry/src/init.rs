@@ -77,7 +77,11 @@ where
     S: tracing::Subscriber + for<'s> tracing_subscriber::registry::LookupSpan<'s>,
 {
     match format {
-        LogFormat::Text => fmt::layer().with_writer(io::stderr).with_ansi(io::stderr().is_terminal()).boxed(),
+        LogFormat::Text => {
+            // The layer itself looks at `NO_COLOR`.
+            let layer = fmt::layer().with_writer(io::stderr);
+            if io::stderr().is_terminal() { layer.boxed() } else { layer.with_ansi(false).boxed() }
+        }
         LogFormat::Json => {
             fmt::layer().json().flatten_event(true).with_current_span(true).with_span_list(false).with_writer(io::stderr).boxed()
         }

@@ -44,8 +44,12 @@ impl Writer {
             range.start = start.into();
         }
         let snapshot = self.region().store.snapshot().await?;
-        let pairs = snapshot.scan(range, Page::first(limit)).await?;
-        let next = (pairs.len() == limit).then(|| pairs.last().map(|(key, _)| BASE64.encode(key))).flatten();
+        // A page also ends after so many bytes.
+        let page = Page::first(limit + 1);
+        let mut pairs = snapshot.scan(range, page).await?;
+        let more = !page.is_short(&pairs);
+        pairs.truncate(limit);
+        let next = pairs.last().filter(|_| more).map(|(key, _)| BASE64.encode(key));
         let rows = pairs.iter().map(|(_, value)| row(self.region(), &model, value)).collect::<Result<_, _>>()?;
         Ok(LedgerPage { rows, next })
     }

@@ -2,6 +2,7 @@
 //! written, CORS, the region's name.
 
 mod cors;
+mod unread;
 
 use crate::headers::{REGION, REQUEST_ID, TRACEPARENT};
 use crate::metrics::Gauged;
@@ -16,6 +17,7 @@ use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use tokio::sync::Semaphore;
 use tracing::{Instrument, Span};
+use unread::Unread;
 
 /// Operators and load balancers are answered also when clients are not.
 const ALWAYS: [&str; 3] = ["/healthz", "/readyz", "/metrics"];
@@ -49,7 +51,11 @@ pub(crate) async fn envelope(State(envelope): State<Envelope>, mut request: Requ
     let asked = Asked::of(&request);
     request.extensions_mut().insert(id.clone());
     let span = span(&request, &asked, &id);
+    let unread = Unread::of(&mut request);
     let response = answer(inner, request, next, &asked).instrument(span).await;
+    if let (Some(unread), false) = (unread, response.status().is_success()) {
+        unread.discard(inner.services.scope.env(), &inner.services.limits).await;
+    }
     let response = finish(inner, response, &asked, &id);
     let (status, method) = (response.status(), asked.method.as_str());
     metrics.requests.with_label_values(&[asked.route(), method_label(method), status.as_str()]).inc();

@@ -3,6 +3,7 @@
 mod operations;
 mod schema;
 mod shared;
+mod status;
 
 use crate::{Services, reply};
 use axum::extract::State;

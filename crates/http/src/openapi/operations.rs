@@ -119,6 +119,11 @@ pub(super) fn fixed() -> Map<String, Value> {
     let mut changes =
         get("changes", "What changes, as server-sent events", text("text/event-stream", "`id` is an exact cursor, `event` the type"));
     changes["get"]["parameters"] = json!(feed);
+    let begun = json!({
+        "type": "object",
+        "required": ["view", "generation"],
+        "properties": { "view": { "type": "string" }, "generation": { "type": "integer" } },
+    });
     let view = json!({ "name": "view", "in": "path", "required": true, "schema": { "type": "string" } });
     let all = [
         (
@@ -137,7 +142,7 @@ pub(super) fn fixed() -> Map<String, Value> {
         ("/v1/status", get("status", "Regions, shards, progress, lag", object("How the region is", reference("status")))),
         (
             "/admin/views/{view}/rebuild",
-            json!({ "parameters": [view], "post": { "operationId": "rebuild", "summary": "Build a view anew, beside the one that answers", "tags": ["admin"], "responses": { "202": { "description": "Begun" }, "default": problem() } } }),
+            json!({ "parameters": [view], "post": { "operationId": "rebuild", "summary": "Build a view anew, beside the one that answers", "tags": ["admin"], "responses": { "202": { "description": "Begun", "content": { "application/json": { "schema": begun } } }, "default": problem() } } }),
         ),
         ("/healthz", get("healthz", "The process runs", object("It does", json!({ "type": "object" })))),
         ("/readyz", get("readyz", "Clients should be sent here", object("They should", json!({ "type": "object" })))),

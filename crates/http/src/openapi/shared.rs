@@ -7,7 +7,7 @@ pub(super) fn schemas() -> Map<String, Value> {
     let codes: Vec<_> = Code::ALL.iter().map(|code| code.as_str()).collect();
     let text = json!({ "type": "string" });
     let all = [
-        ("id", json!({ "type": "string", "pattern": "^[A-Za-z0-9._~@:+-]{1,128}$" })),
+        ("id", json!({ "type": "string", "pattern": "^[A-Za-z0-9._~@:+-]{1,128}$", "not": { "enum": [".", ".."] } })),
         (
             "problem",
             json!({
@@ -25,6 +25,12 @@ pub(super) fn schemas() -> Map<String, Value> {
                     "guard": text,
                     "missing": { "type": "array", "items": text },
                     "available": { "type": "object", "additionalProperties": { "type": "integer" } },
+                    "field": text,
+                    "indexes": { "type": "array", "items": { "type": "array", "items": text } },
+                    "wanted": { "type": "array", "items": text },
+                    "reasons": { "type": "array", "items": text },
+                    "bytes": { "type": "integer" },
+                    "bytes_max": { "type": "integer" },
                 },
             }),
         ),
@@ -48,9 +54,16 @@ pub(super) fn schemas() -> Map<String, Value> {
             json!({
                 "type": "object",
                 "required": ["type", "id", "field", "element", "rule", "loser", "winner", "values", "final"],
-                "properties": { "type": text, "id": text, "field": text, "rule": text, "final": { "type": "boolean" } },
+                "properties": {
+                    "type": text, "id": text, "field": { "type": ["string", "null"] }, "element": true, "rule": text,
+                    "loser": { "$ref": "#/components/schemas/event.ref" },
+                    "winner": { "oneOf": [{ "type": "null" }, { "$ref": "#/components/schemas/event.ref" }] },
+                    "values": { "type": "object", "required": ["lost", "won"] },
+                    "final": { "type": "boolean" },
+                },
             }),
         ),
+        ("event.ref", json!({ "type": "object", "required": ["event", "region"], "properties": { "event": text, "region": text } })),
         (
             "line",
             json!({
@@ -69,7 +82,7 @@ pub(super) fn schemas() -> Map<String, Value> {
                 ],
             }),
         ),
-        ("status", json!({ "type": "object", "required": ["region", "shards", "regions", "views"] })),
+        ("status", super::status::schema()),
     ];
     all.into_iter().map(|(name, schema)| (name.to_owned(), schema)).collect()
 }

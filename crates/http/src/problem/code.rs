@@ -151,6 +151,12 @@ codes! {
         "`/openapi.json` lists every path.";
     MethodNotAllowed "method-not-allowed" METHOD_NOT_ALLOWED Never "This path does not take this method"
         "`Allow` lists those that it takes.";
+    InvalidRequest "invalid-request" BAD_REQUEST Never "This is no HTTP request"
+        "The request line or a header can't be read, so the rest of the connection can't be, either; it is closed. HTTP/1.1 and, by prior knowledge, HTTP/2 are understood, without TLS.";
+    TargetTooLong "target-too-long" URI_TOO_LONG Never "The path with its query is too long"
+        "A request's path with its query has at most 64 kB, with its headers. Send large content in a body.";
+    HeadTooLarge "head-too-large" REQUEST_HEADER_FIELDS_TOO_LARGE Never "The head of the request is too large"
+        "A request's line and headers have at most 64 kB together, in at most 100 headers. A page's cookies may be what is too much.";
     NotReady "not-ready" SERVICE_UNAVAILABLE SameKey "The region should get no requests now"
         "`reasons` lists why. A load balancer sends clients elsewhere meanwhile.";
     UnknownPeer "unknown-peer" NOT_FOUND Never "There is no such peer"

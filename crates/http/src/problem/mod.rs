@@ -5,7 +5,7 @@ mod from;
 mod page;
 
 pub use code::{Code, Retry};
-pub(crate) use page::page;
+pub(crate) use page::{page, pages};
 
 use crate::limits::RETRY_AFTER_S;
 use axum::response::{IntoResponse, Response};

@@ -1,20 +1,18 @@
 //! `/problems` and `/problems/{code}`: what a problem's `type` leads to.
 
 use super::{Code, Problem, Retry};
-use axum::extract::Path;
+use crate::request::Segments;
 use axum::response::Html;
 use std::fmt::Write;
 
-pub(crate) async fn page(code: Option<Path<String>>) -> Result<Html<String>, Problem> {
-    match code {
-        None => Ok(Html(list())),
-        Some(Path(code)) => {
-            let code = code
-                .parse::<Code>()
-                .map_err(|()| Problem::new(Code::UnknownPath, "there is no problem of this code; `/problems` lists them"))?;
-            Ok(Html(explain(code)))
-        }
-    }
+pub(crate) async fn pages() -> Html<String> {
+    Html(list())
+}
+
+pub(crate) async fn page(Segments(code): Segments<String>) -> Result<Html<String>, Problem> {
+    let code =
+        code.parse::<Code>().map_err(|()| Problem::new(Code::UnknownPath, "there is no problem of this code; `/problems` lists them"))?;
+    Ok(Html(explain(code)))
 }
 
 fn explain(code: Code) -> String {

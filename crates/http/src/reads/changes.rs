@@ -19,8 +19,8 @@ use sterna_model::json::write_string;
 use sterna_read::{Cursor, FeedFilter, FeedItem};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-/// How long an `EventSource` waits before it connects again, and a first byte, so that proxies pass the head on.
-const PRELUDE: &str = "retry: 1000\n\n";
+/// How long an `EventSource` waits before it connects again.
+const RETRY_MS: u32 = 1_000;
 
 /// The places for followers.
 #[derive(Clone)]
@@ -45,8 +45,9 @@ pub(crate) async fn changes(
     let from = cursor(&headers, &mut query)?;
     let filter = filter(&services, query)?;
     let place = feeds.place()?;
-    let items = services.reads.changes(from, filter);
-    Ok(response(&services, place, items))
+    let from = from.unwrap_or_else(|| services.reads.feed_end());
+    let items = services.reads.changes(Some(from), filter);
+    Ok(response(&services, place, from, items))
 }
 
 /// A browser that connects again says where it was by the header, whatever the query said at first.
@@ -73,7 +74,12 @@ fn filter(services: &Services, mut query: Query) -> Result<FeedFilter, Problem> 
     Ok(FeedFilter { kind: kind.map(Name::from), id: id.map(Name::from), view: view.map(Name::from) })
 }
 
-fn response(services: &Services, place: OwnedSemaphorePermit, items: impl Stream<Item = FeedItem> + Send + 'static) -> Response {
+fn response(
+    services: &Services,
+    place: OwnedSemaphorePermit,
+    from: Cursor,
+    items: impl Stream<Item = FeedItem> + Send + 'static,
+) -> Response {
     let held = (place, Gauged::new(&services.metrics.feeds));
     let scope = services.scope.clone();
     let chunks = items.ready_chunks(FEED_CHUNK_CHANGES_MAX).map(|items| Ok::<_, Infallible>(chunk(&items)));
@@ -81,7 +87,8 @@ fn response(services: &Services, place: OwnedSemaphorePermit, items: impl Stream
         let _ = &held;
         chunk
     });
-    let prelude = stream::iter([Ok(Bytes::from_static(PRELUDE.as_bytes()))]);
+    // A follower whose connection breaks before the first change knows where to go on, and proxies pass the head on.
+    let prelude = stream::iter([Ok(Bytes::from(format!("retry: {RETRY_MS}\nid: {from}\n\n")))]);
     let mut response = Response::new(Body::from_stream(prelude.chain(chunks)));
     response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("text/event-stream"));
     response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));

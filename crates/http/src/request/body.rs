@@ -43,7 +43,7 @@ fn check_type(headers: &HeaderMap, fits: impl Fn(&str) -> bool, wanted: &str) ->
 async fn read(mut body: Body, headers: &HeaderMap, env: &Env, limits: &Limits) -> Result<Bytes, Problem> {
     let length = headers.get(header::CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse::<u64>().ok());
     if length.is_some_and(|length| length > limits.body_bytes_max as u64) {
-        return Err(too_large(body, env, limits).await);
+        return Err(too_large(limits));
     }
     let mut first = Bytes::new();
     let mut all = BytesMut::new();
@@ -56,7 +56,7 @@ async fn read(mut body: Body, headers: &HeaderMap, env: &Env, limits: &Limits) -
         let frame = frame.map_err(|error| Problem::new(Code::BodyCut, error.to_string()))?;
         let Ok(data) = frame.into_data() else { continue };
         if first.len() + all.len() + data.len() > limits.body_bytes_max {
-            return Err(too_large(body, env, limits).await);
+            return Err(too_large(limits));
         }
         if first.is_empty() {
             first = data;
@@ -73,19 +73,7 @@ async fn read(mut body: Body, headers: &HeaderMap, env: &Env, limits: &Limits) -
     Ok(whole.freeze())
 }
 
-/// Reads on for a while, else the connection is reset under a client that is still sending, which then never sees the answer
-/// (RFC 9112, section 9.6).
-async fn too_large(mut body: Body, env: &Env, limits: &Limits) -> Problem {
-    let discard = async {
-        let mut left = limits.body_discard_bytes_max;
-        while let Some(Ok(frame)) = body.frame().await {
-            match left.checked_sub(frame.data_ref().map_or(0, Bytes::len)) {
-                Some(less) => left = less,
-                None => break,
-            }
-        }
-    };
-    let _ = env.timeout(limits.body_discard_wait, discard).await;
+fn too_large(limits: &Limits) -> Problem {
     Problem::new(Code::BodyTooLarge, format!("the body has more than {} bytes", limits.body_bytes_max))
         .with("bytes_max", limits.body_bytes_max)
 }

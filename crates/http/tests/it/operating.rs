@@ -65,6 +65,7 @@ async fn every_problem_has_a_page() {
         assert!(page.text().contains(code.as_str()) && list.text().contains(code.as_str()));
     }
     region.get("/problems/none").await.problem(404, "unknown-path");
+    region.get("/problems/%ff").await.problem(400, "invalid-path");
 }
 
 #[tokio::test]

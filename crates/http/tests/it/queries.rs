@@ -76,6 +76,35 @@ async fn a_view_pages_through_its_rows_by_link() {
 }
 
 #[tokio::test]
+async fn rows_are_found_by_value_by_range_and_by_group() {
+    let region = TestRegion::start().await;
+    let mut tokens = Vec::new();
+    for (id, note, items) in [("c-1", "x", 1), ("c-2", "y", 2), ("c-3", "x", 3)] {
+        region.post(&format!("/v1/cart/{id}/annotate"), &format!(r#"{{"note":"{note}"}}"#)).await;
+        let written = region.post(&format!("/v1/cart/{id}/add_item"), &format!(r#"{{"sku":"tea","quantity":{items}}}"#)).await;
+        tokens.push(written.header("sterna-token").to_owned());
+    }
+    let tokens = tokens.join(", ");
+    let rows = async |query: &str| {
+        let request = Request::get(format!("/v1/views/{query}")).header("sterna-token", &tokens).body(Body::empty()).expect("a request");
+        let answer = region.ask(request).await;
+        assert_eq!(answer.status, 200, "{query}: {:?}", answer.body);
+        answer.json()["data"].clone()
+    };
+    let carts = async |query: &str| {
+        let rows = rows(&format!("carts?{query}")).await;
+        rows.as_array().expect("rows").iter().map(|row| row["cart"].as_str().unwrap_or_default().to_owned()).collect::<Vec<_>>()
+    };
+    assert_eq!(carts("note=x").await, ["c-3", "c-1"], "by an index, then in the view's order");
+    assert_eq!(carts("note=x&items[gte]=2").await, ["c-3"]);
+    assert_eq!(carts("note=x&items[gt]=0&items[lt]=3").await, ["c-1"]);
+    assert_eq!(carts("note[gt]=x").await, ["c-2"]);
+    assert_eq!(carts("note[lte]=x").await, ["c-3", "c-1"]);
+    assert_eq!(rows("notes").await, json!([{ "note": "x", "carts": 2 }, { "note": "y", "carts": 1 }]), "in the order of the group key");
+    assert_eq!(rows("notes?note=y").await, json!([{ "note": "y", "carts": 1 }]));
+}
+
+#[tokio::test]
 async fn what_a_view_may_be_refused_for() {
     let region = TestRegion::start().await;
     region.get("/v1/views/carte").await.problem(404, "unknown-view");

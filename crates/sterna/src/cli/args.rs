@@ -25,8 +25,11 @@ Begin with:
 
 Exit statuses:
   0  done
-  1  it failed, or something was refused or differs
-  2  the command line is not understood";
+  1  it failed, or the answer is no: something was refused, is not there, or differs
+  2  the command line is not understood
+  3  no answer, or one that asks to come again later: send the same line again, a command with the same --key
+
+Colours are for terminals; NO_COLOR=1 turns them off there, too.";
 
 #[derive(Subcommand)]
 pub enum Command {
@@ -40,8 +43,11 @@ pub enum Command {
     Heal(Heal),
     Status(Status),
     Conflicts(Conflicts),
+    History(super::history::History),
+    View(super::view::View),
     Views(Views),
     Model(super::model::Model),
+    Completions(super::completions::Completions),
 }
 
 /// Run several regions in this process, to develop against.
@@ -241,10 +247,19 @@ pub struct Heal {
 pub struct Status {
     #[command(flatten)]
     pub at: Where,
+    /// First wait, so many seconds at most, until these regions have all that the others have and no reaction is on its way
+    #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..=86_400))]
+    pub wait: Option<u64>,
 }
 
 /// Show the ledger: what met what, which rule decided, and what was dropped.
 #[derive(clap::Args)]
+#[command(after_help = "\
+Examples:
+  sterna conflicts
+  sterna conflicts --type cart --id c1 --region ap-south
+
+`open` rows may still change; once nothing concurrent can arrive any more, a row is `final`, and the same in every region.")]
 pub struct Conflicts {
     /// Of this type of aggregate
     #[arg(long = "type", value_name = "TYPE")]
@@ -255,6 +270,9 @@ pub struct Conflicts {
     /// Rows
     #[arg(long, default_value_t = 20)]
     pub limit: usize,
+    /// Behind this row: the `next` of the page before
+    #[arg(long, value_name = "CURSOR")]
+    pub after: Option<String>,
     #[command(flatten)]
     pub at: Where,
 }

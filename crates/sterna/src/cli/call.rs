@@ -1,16 +1,16 @@
 //! `call` and `get`: one command, one document, and the token in between.
 
 use super::args::{Call, Get};
+use super::session::with_session;
 use super::target::Target;
-use crate::home::Session;
-use crate::out::{Outcome, note, say};
+use crate::out::{Form, Outcome, answer, good, note, say};
 use anyhow::{Context, Result, bail};
 use serde::{Deserialize, Serialize};
-use serde_json::{Map, Value};
-use sterna_client::{Client, Error};
+use serde_json::{Map, Value, json};
+use sterna_client::{Accepted, Client};
 use sterna_env::Env;
 
-pub async fn call(env: &Env, args: Call) -> Result<Outcome> {
+pub async fn call(env: &Env, args: Call, form: Form) -> Result<Outcome> {
     let target = Target::find(&args.at)?;
     let client = target.client(env)?;
     let session = target.session(&args.who);
@@ -24,26 +24,37 @@ pub async fn call(env: &Env, args: Call) -> Result<Outcome> {
         }
     };
     let accepted = with_session(&client, &session, command).await.map_err(|error| target.told(error))?;
-    let replayed = if accepted.replayed { "  (replayed: the key was known)" } else { "" };
-    say(format!("{}/{} {} accepted as event {}{replayed}", accepted.kind, accepted.id, args.command, accepted.event));
-    if let Some(document) = accepted.document {
-        say(shown(document)?);
+    match form {
+        Form::Json => {
+            let Accepted { kind, id, event, key, etag, replayed, document } = accepted;
+            answer(&json!({
+                "type": kind, "id": id, "event": event, "key": key, "etag": etag, "replayed": replayed, "document": document,
+            }));
+        }
+        Form::Text => {
+            let replayed = if accepted.replayed { "  (replayed: the key was known)" } else { "" };
+            let said = good("accepted");
+            say(format!("{}/{} {} {said} as event {}{replayed}", accepted.kind, accepted.id, args.command, accepted.event));
+            accepted.document.map(shown).transpose()?.iter().for_each(say);
+            accepted.etag.iter().for_each(|etag| note(format!("ETag: {etag}")));
+        }
     }
-    accepted.etag.iter().for_each(|etag| note(format!("ETag: {etag}")));
     Ok(Outcome::Done)
 }
 
-pub async fn get(env: &Env, args: Get) -> Result<Outcome> {
+pub async fn get(env: &Env, args: Get, form: Form) -> Result<Outcome> {
     let target = Target::find(&args.at)?;
     let client = target.client(env)?;
     let session = target.session(&args.who);
     let read = async |client: &Client| client.get(&args.kind, &args.id).await;
-    match with_session(&client, &session, read).await.map_err(|error| target.told(error))? {
-        Some(document) => {
+    let found = with_session(&client, &session, read).await.map_err(|error| target.told(error))?;
+    let Some(document) = found else { bail!("there is no {} `{}` here", args.kind, args.id) };
+    match form {
+        Form::Json => answer(&json!({ "document": document.body, "etag": document.etag })),
+        Form::Text => {
             say(shown(document.body)?);
             document.etag.iter().for_each(|etag| note(format!("ETag: {etag}")));
         }
-        None => bail!("there is no {} `{}` here", args.kind, args.id),
     }
     Ok(Outcome::Done)
 }
@@ -60,25 +71,6 @@ fn shown(document: Value) -> Result<String> {
         updated_at: Value,
     }
     Ok(serde_json::to_string_pretty(&serde_json::from_value::<Document>(document)?)?)
-}
-
-/// Does `work` as the session, and keeps what it has seen. A token of a cluster that is gone is forgotten.
-async fn with_session<T>(client: &Client, session: &Session, work: impl AsyncFn(&Client) -> Result<T, Error>) -> Result<T, Error> {
-    let kept = |client: &Client| session.keep(client.token().as_deref()).map_err(|error| Error::Configuration(format!("{error:#}")));
-    if let Some(token) = session.token() {
-        client.adopt_token(&token);
-    }
-    let answer = match work(client).await {
-        Err(error) if matches!(error.code(), "foreign-token" | "invalid-token") => {
-            let client = client.session();
-            let answer = work(&client).await?;
-            kept(&client)?;
-            return Ok(answer);
-        }
-        answer => answer?,
-    };
-    kept(client)?;
-    Ok(answer)
 }
 
 /// `k=v` with a JSON value, or a string that need not be quoted.

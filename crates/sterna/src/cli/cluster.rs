@@ -4,17 +4,18 @@ use super::args::{Common, Demo, Dev};
 use crate::demo;
 use crate::dev::{Cluster, ClusterOptions, SHOP, SHOP_NAME};
 use crate::home::DevRegions;
-use crate::out::{Outcome, note, say};
+use crate::out::{Form, Outcome, answer, note, say};
 use crate::signals::asked_to_stop;
 use crate::watch::watch;
 use anyhow::{Context, Result};
+use serde_json::json;
 use std::convert::Infallible;
 use std::fs;
 use std::path::Path;
 use std::sync::OnceLock;
 use sterna_env::Env;
 
-pub async fn dev(env: &Env, args: Dev) -> Result<Outcome> {
+pub async fn dev(env: &Env, args: Dev, form: Form) -> Result<Outcome> {
     let _logs = logs(&args.common)?;
     let (model, model_name) = match &args.model {
         Some(path) => {
@@ -33,11 +34,11 @@ pub async fn dev(env: &Env, args: Dev) -> Result<Outcome> {
     let file = args.model;
     let stop = asked_to_stop()?;
     let cluster = Cluster::start(env, options).await?;
-    let known = announce(env, &cluster, &named);
+    let known = announce(env, &cluster, &named, form);
     let outcome = tokio::select! {
         biased;
         () = stop => Ok(Outcome::Done),
-        failed = wait_ready(env, &cluster, &known, shop) => failed,
+        failed = wait_ready(env, &cluster, &known, shop, form) => failed,
         never = follow(env, file.as_deref(), &cluster) => match never {},
     };
     known.forget();
@@ -54,8 +55,12 @@ async fn follow(env: &Env, file: Option<&Path>, cluster: &Cluster) -> Infallible
 }
 
 /// Returns only if the regions do not get ready.
-async fn wait_ready(env: &Env, cluster: &Cluster, known: &DevRegions, shop: bool) -> Result<Outcome> {
+async fn wait_ready(env: &Env, cluster: &Cluster, known: &DevRegions, shop: bool, form: Form) -> Result<Outcome> {
     cluster.ready(env).await?;
+    if form == Form::Json {
+        answer(&json!({ "ready": true }));
+        return std::future::pending().await;
+    }
     let first = &known.regions[0];
     if shop {
         say("\nTry it:");
@@ -71,7 +76,7 @@ async fn wait_ready(env: &Env, cluster: &Cluster, known: &DevRegions, shop: bool
     std::future::pending().await
 }
 
-pub async fn demo(env: &Env, args: Demo) -> Result<Outcome> {
+pub async fn demo(env: &Env, args: Demo, form: Form) -> Result<Outcome> {
     let _logs = logs(&args.common)?;
     let source = match &args.data {
         Some(folder) => demo::Source::folder(folder)?,
@@ -88,10 +93,13 @@ pub async fn demo(env: &Env, args: Demo) -> Result<Outcome> {
         },
     )
     .await?;
-    let known = announce(env, &cluster, demo::MODEL_NAME);
+    let known = announce(env, &cluster, demo::MODEL_NAME, form);
     let verdict = OnceLock::new();
     let showing = async {
         let outcome = demo::run(env, &cluster, &known, &source).await?;
+        if form == Form::Json {
+            answer(&json!({ "equal": matches!(outcome, Outcome::Done) }));
+        }
         let _ = verdict.set(outcome);
         if !args.exit {
             say("\nThe regions stay up; Ctrl-C stops them.");
@@ -110,10 +118,14 @@ pub async fn demo(env: &Env, args: Demo) -> Result<Outcome> {
 }
 
 /// Says what runs where, and leaves word of it for other command lines.
-fn announce(env: &Env, cluster: &Cluster, model: &str) -> DevRegions {
+fn announce(env: &Env, cluster: &Cluster, model: &str, form: Form) -> DevRegions {
     let known = cluster.known(env);
     if let Err(error) = known.save() {
         note(format!("{error:#}; `call` and the others need --url"));
+    }
+    if form == Form::Json {
+        answer(&json!({ "model": model, "regions": known.regions, "data": cluster.folder().0 }));
+        return known;
     }
     say(format!("{} regions run {model}:", known.regions.len()));
     known.regions.iter().for_each(|region| say(format!("  {:<14} {}", region.region, region.url)));

@@ -1,11 +1,13 @@
 //! `status`, `conflicts`, `views rebuild`.
 
 use super::args::{Conflicts, Status, Views, ViewsCommand};
+use super::settle;
 use super::target::{Target, dev_regions};
-use crate::out::{Outcome, say};
+use crate::out::{Form, Outcome, answer, bad, good, note, open, say};
 use anyhow::Result;
 use serde::Deserialize;
-use serde_json::Value;
+use serde_json::{Value, json};
+use std::time::Duration;
 use sterna_env::Env;
 
 #[derive(Deserialize)]
@@ -36,21 +38,28 @@ struct ViewStatus {
 }
 
 /// Of the region that was named, or of all regions of `dev`.
-pub async fn status(env: &Env, args: Status, json: bool) -> Result<Outcome> {
+pub async fn status(env: &Env, args: Status, form: Form) -> Result<Outcome> {
     let targets = if args.at.region.is_some() || args.at.url.is_some() {
         vec![Target::find(&args.at)?]
     } else {
         let known = dev_regions();
         known.regions.into_iter().map(|region| Target { url: region.url, cluster: known.run.clone() }).collect()
     };
+    if let Some(seconds) = args.wait {
+        settle::wait(env, &targets, Duration::from_secs(seconds)).await?;
+    }
     let mut outcome = Outcome::Done;
     for target in targets {
-        match target.client(env)?.status().await {
-            Ok(status) if json => say(status),
-            Ok(status) => show(&target.url, serde_json::from_value(status)?),
-            Err(error) => {
-                say(format!("{}  {:#}", target.url, target.told(error)));
-                outcome = Outcome::No;
+        match (target.client(env)?.status().await, form) {
+            (Ok(status), Form::Json) => answer(&status),
+            (Ok(status), Form::Text) => show(&target.url, serde_json::from_value(status)?),
+            (Err(error), form) => {
+                let error = target.told(error);
+                match form {
+                    Form::Json => answer(&json!({ "url": target.url, "error": format!("{error:#}") })),
+                    Form::Text => say(format!("{}  {} {error:#}", target.url, bad("error:"))),
+                }
+                outcome = Outcome::Later;
             }
         }
     }
@@ -58,11 +67,12 @@ pub async fn status(env: &Env, args: Status, json: bool) -> Result<Outcome> {
 }
 
 fn show(url: &str, status: RegionStatus) {
-    let closed = status.closed.map_or_else(|| "takes commands".to_owned(), |reason| format!("takes no commands: {reason}"));
+    let closed =
+        status.closed.map_or_else(|| good("takes commands").to_string(), |reason| format!("{}: {reason}", bad("takes no commands")));
     say(format!("{}  {url}  {closed}", status.region));
     for origin in status.regions.iter().filter(|origin| !origin.this) {
-        let link = if origin.connected { "connected" } else { "not connected" };
-        let behind = if origin.behind { ", behind" } else { "" };
+        let link = if origin.connected { good("connected").to_string() } else { bad("not connected").to_string() };
+        let behind = if origin.behind { format!(", {}", open("behind")) } else { String::new() };
         let why = origin.refused.as_ref().or(origin.last_error.as_ref().filter(|_| !origin.connected));
         let why = why.map(|reason| format!(": {reason}")).unwrap_or_default();
         say(format!("  from {:<14} {link}{behind}, {:.1} s old{why}", origin.region, origin.lag_seconds));
@@ -75,21 +85,78 @@ fn show(url: &str, status: RegionStatus) {
     }
 }
 
-/// A row a line, as JSON.
-pub async fn conflicts(env: &Env, args: Conflicts) -> Result<Outcome> {
+#[derive(Deserialize)]
+struct Conflict {
+    r#type: String,
+    id: String,
+    field: Option<String>,
+    element: Option<Value>,
+    rule: String,
+    loser: EventRef,
+    winner: Option<EventRef>,
+    values: Values,
+    r#final: bool,
+}
+
+#[derive(Deserialize)]
+struct EventRef {
+    event: String,
+    region: String,
+}
+
+#[derive(Deserialize)]
+struct Values {
+    lost: Option<Value>,
+    won: Option<Value>,
+}
+
+/// A row a line.
+pub async fn conflicts(env: &Env, args: Conflicts, form: Form) -> Result<Outcome> {
     let target = Target::find(&args.at)?;
     let limit = args.limit.to_string();
-    let filters = [("type", args.kind.as_deref()), ("id", args.id.as_deref()), ("limit", Some(limit.as_str()))];
+    let filters =
+        [("type", args.kind.as_deref()), ("id", args.id.as_deref()), ("limit", Some(limit.as_str())), ("after", args.after.as_deref())];
     let params: Vec<(&str, &str)> = filters.into_iter().filter_map(|(name, value)| Some((name, value?))).collect();
     let page = target.client(env)?.conflicts(&params).await.map_err(|error| target.told(error))?;
-    page.data.iter().for_each(say);
+    match form {
+        Form::Json => answer(&json!({ "data": page.data, "next": page.next })),
+        Form::Text => {
+            if page.data.is_empty() {
+                say("no conflicts");
+            }
+            for row in page.data {
+                say(told(serde_json::from_value(row)?));
+            }
+            page.next.iter().for_each(|next| note(format!("There is more: --after {next}")));
+        }
+    }
     Ok(Outcome::Done)
 }
 
-pub async fn views(env: &Env, args: Views) -> Result<Outcome> {
+fn told(row: Conflict) -> String {
+    let Conflict { r#type, id, field, element, rule, loser, winner, values, r#final } = row;
+    let said = |value: Option<Value>| value.map(|value| format!("{value} ")).unwrap_or_default();
+    let place: Vec<String> = field.into_iter().chain(element.map(|element| element.to_string())).collect();
+    let place = if place.is_empty() { String::new() } else { format!(" {}", place.join(" ")) };
+    let lost = format!("{}of {} ({})", said(values.lost), loser.region, loser.event);
+    let became = match winner {
+        Some(winner) => {
+            let verb = if rule == "keep" { "stays beside" } else { "gave way to" };
+            format!("{verb} {}of {} ({})", said(values.won), winner.region, winner.event)
+        }
+        None => "was dropped".to_owned(),
+    };
+    let state = if r#final { good("final").to_string() } else { open("open").to_string() };
+    format!("{type}/{id}{place}, {rule}: {lost} {became}; {state}", type = r#type)
+}
+
+pub async fn views(env: &Env, args: Views, form: Form) -> Result<Outcome> {
     let ViewsCommand::Rebuild { name, at } = args.command;
     let target = Target::find(&at)?;
-    let answer = target.client(env)?.post(&format!("/admin/views/{name}/rebuild")).await.map_err(|error| target.told(error))?;
-    say(String::from_utf8_lossy(answer.body()));
+    let generation = target.client(env)?.rebuild(&name).await.map_err(|error| target.told(error))?;
+    match form {
+        Form::Json => answer(&json!({ "view": name, "generation": generation })),
+        Form::Text => say(format!("{name}: generation {generation} is being built; `sterna status` shows when it has taken over")),
+    }
     Ok(Outcome::Done)
 }

@@ -4,23 +4,28 @@ use super::args::{Cut, Heal};
 use super::target::dev_regions;
 use crate::home::DevRegions;
 use crate::links::{self, Change};
-use crate::out::{Outcome, say};
+use crate::out::{Form, Outcome, answer, bad, good, say};
 use anyhow::{Result, bail};
+use serde_json::json;
 use sterna_env::Env;
 
-pub async fn cut(env: &Env, args: Cut) -> Result<Outcome> {
-    change(env, Some(args.a), args.b, Change::Cut).await
+pub async fn cut(env: &Env, args: Cut, form: Form) -> Result<Outcome> {
+    change(env, Some(args.a), args.b, Change::Cut, form).await
 }
 
-pub async fn heal(env: &Env, args: Heal) -> Result<Outcome> {
-    change(env, args.a, args.b, Change::Heal).await
+pub async fn heal(env: &Env, args: Heal, form: Form) -> Result<Outcome> {
+    change(env, args.a, args.b, Change::Heal, form).await
 }
 
-async fn change(env: &Env, a: Option<String>, b: Option<String>, change: Change) -> Result<Outcome> {
+async fn change(env: &Env, a: Option<String>, b: Option<String>, change: Change, form: Form) -> Result<Outcome> {
     let known = dev_regions();
     for (a, b) in pairs(&known, a.as_deref(), b.as_deref())? {
         links::set(env, &known, &a, &b, change).await?;
-        say(format!("{a} ↔ {b}: {}", if change == Change::Cut { "cut" } else { "whole" }));
+        match (form, change) {
+            (Form::Json, change) => answer(&json!({ "a": a, "b": b, "cut": change == Change::Cut })),
+            (Form::Text, Change::Cut) => say(format!("{a} ↔ {b}: {}", bad("cut"))),
+            (Form::Text, Change::Heal) => say(format!("{a} ↔ {b}: {}", good("whole"))),
+        }
     }
     Ok(Outcome::Done)
 }

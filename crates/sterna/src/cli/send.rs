@@ -1,12 +1,13 @@
-//! `send`: a file of commands, with a progress bar.
+//! `send`: a file of commands, with a progress bar where a terminal is.
 
 use super::args::Send;
 use super::target::Target;
-use crate::out::{Outcome, say};
+use crate::out::{Form, Outcome, answer as answer_json, bad, say};
 use anyhow::{Context, Result};
 use bytes::Bytes;
 use futures::StreamExt;
 use indicatif::{ProgressBar, ProgressStyle};
+use serde_json::json;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -19,7 +20,7 @@ const CHUNK_BYTES: usize = 256 << 10;
 /// Refusals that are printed; the rest are counted.
 const SHOWN_MAX: u64 = 20;
 
-pub async fn send(env: &Env, args: Send) -> Result<Outcome> {
+pub async fn send(env: &Env, args: Send, form: Form) -> Result<Outcome> {
     let target = Target::find(&args.at)?;
     let (input, bytes) = open(&args.file).await?;
     let bar = bar(bytes);
@@ -31,8 +32,10 @@ pub async fn send(env: &Env, args: Send) -> Result<Outcome> {
         let answer = answer.map_err(|error| target.told(error))?;
         if !answer.is_accepted() {
             refused += 1;
-            if refused <= SHOWN_MAX {
-                bar.suspend(|| say(refusal(&answer)));
+            match form {
+                Form::Json => bar.suspend(|| answer_json(&json!({ "line": answer.line, "status": answer.status, "body": answer.body }))),
+                Form::Text if refused <= SHOWN_MAX => bar.suspend(|| say(refusal(&answer))),
+                Form::Text => {}
             }
         }
         bar.set_position(read.load(Ordering::Relaxed));
@@ -42,11 +45,16 @@ pub async fn send(env: &Env, args: Send) -> Result<Outcome> {
     if let Some(error) = failed.lock().take() {
         return Err(anyhow::Error::from(error).context(format!("{} can't be read to its end", args.file.display())));
     }
-    let Done { accepted, refused, .. } = bulk.done().cloned().context("the answer has no last line")?;
-    if refused > SHOWN_MAX {
-        say(format!("… and {} more", refused - SHOWN_MAX));
+    let Done { accepted, refused, token } = bulk.done().cloned().context("the answer has no last line")?;
+    match form {
+        Form::Json => answer_json(&json!({ "done": true, "accepted": accepted, "refused": refused, "token": token })),
+        Form::Text => {
+            if refused > SHOWN_MAX {
+                say(format!("… and {} more", refused - SHOWN_MAX));
+            }
+            say(format!("{accepted} accepted, {refused} refused"));
+        }
     }
-    say(format!("{accepted} accepted, {refused} refused"));
     Ok(if refused == 0 { Outcome::Done } else { Outcome::No })
 }
 
@@ -56,7 +64,7 @@ fn refusal(answer: &Answer) -> String {
     let errors = body["errors"].as_array().into_iter().flatten();
     let errors = errors
         .map(|error| format!("; {}: {}", error["pointer"].as_str().unwrap_or_default(), error["detail"].as_str().unwrap_or_default()));
-    format!("line {}: {} {}: {}{}", answer.line, answer.status, text("code"), text("detail"), errors.collect::<String>())
+    format!("line {}: {} {}: {}{}", answer.line, answer.status, bad(text("code")), text("detail"), errors.collect::<String>())
 }
 
 /// What is read, and how long it is, where that is known.

@@ -2,14 +2,15 @@
 
 use super::args::Serve;
 use crate::config::Config;
-use crate::out::{Outcome, say};
+use crate::out::{Form, Outcome, answer, say};
 use crate::region::{Extras, RunningRegion, load_model, members};
 use crate::signals::asked_to_stop;
 use anyhow::Result;
+use serde_json::json;
 use sterna_env::Env;
 use tokio::task::block_in_place;
 
-pub async fn serve(env: &Env, args: Serve) -> Result<Outcome> {
+pub async fn serve(env: &Env, args: Serve, form: Form) -> Result<Outcome> {
     let variables: Vec<(String, String)> =
         std::env::vars_os().filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?))).collect();
     let config = Config::load(&args.config, &variables)?;
@@ -23,7 +24,10 @@ pub async fn serve(env: &Env, args: Serve) -> Result<Outcome> {
     let stop = asked_to_stop()?;
     let model = load_model(&config.model, &members(&config))?;
     let region = RunningRegion::start(&config, model, env.clone(), Extras::default()).await?;
-    say(format!("region {} listens on {}", region.name, region.url()));
+    match form {
+        Form::Json => answer(&json!({ "region": &*region.name, "url": region.url() })),
+        Form::Text => say(format!("region {} listens on {}", region.name, region.url())),
+    }
     stop.await;
     tracing::info!(region = %region.name, "stopping");
     region.stop().await;
