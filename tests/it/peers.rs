@@ -70,7 +70,8 @@ async fn a_peer_with_another_number_of_shards_is_refused_on_both_sides_until_it_
 #[tokio::test]
 async fn a_peer_with_another_list_of_members_is_refused_on_both_sides() {
     let mut cluster = Cluster::prepare(Options::shop(), &PAIR).await;
-    let extra = sterna_tests::Peer { region: "ap-south".to_owned(), port: sterna_tests::free_port() };
+    let fluvio = cluster["eu-west"].config.peers[0].fluvio.clone();
+    let extra = sterna_tests::Peer { region: "ap-south".to_owned(), port: sterna_tests::free_port(), fluvio };
     cluster["eu-west"].config.peers.push(extra);
     let told = refused_on_both_sides(&mut cluster).await;
     assert!(told.iter().all(|text| text.contains("members: ") && text.contains("ap-south,eu-west,us-east")), "{told:?}");

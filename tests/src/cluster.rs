@@ -1,6 +1,7 @@
 //! Regions, and the links between them.
 
-use crate::{LinkMode, Peer, Region, RegionConfig, Relay, eventually, free_port, say};
+use crate::fluvio::Fluvio;
+use crate::{LinkMode, Peer, PeerCluster, Region, RegionConfig, Relay, eventually, free_port, say};
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::fs;
@@ -11,8 +12,15 @@ use tempfile::TempDir;
 pub struct Cluster {
     regions: Vec<Region>,
     /// By who connects and who is connected to.
-    relays: BTreeMap<(String, String), Relay>,
+    relays: BTreeMap<(String, String), Way>,
     folder: TempDir,
+}
+
+/// From one region to another.
+struct Way {
+    region: Relay,
+    /// To controller and storage unit, where the stream is Fluvio.
+    fluvio: Option<[Relay; 2]>,
 }
 
 #[derive(Clone)]
@@ -70,17 +78,23 @@ impl Cluster {
         let model = folder.path().join("model.toml");
         fs::write(&model, &options.model).expect("a temporary folder takes files");
         let ports: Vec<(&str, u16)> = names.iter().map(|name| (*name, free_port())).collect();
+        let fluvio = Fluvio::wanted(names.len());
         let mut relays = BTreeMap::new();
         for (from, _) in &ports {
-            for (to, port) in ports.iter().filter(|(to, _)| to != from) {
-                relays.insert(((*from).to_owned(), (*to).to_owned()), Relay::start(*port).await);
+            for (at, (to, port)) in ports.iter().enumerate().filter(|(_, (to, _))| to != from) {
+                let clusters = match &fluvio {
+                    Some(fluvio) => Some(fluvio.relays_to(at).await),
+                    None => None,
+                };
+                let way = Way { region: Relay::start(*port).await, fluvio: clusters };
+                relays.insert(((*from).to_owned(), (*to).to_owned()), way);
             }
         }
         let peers = |from: &str| {
             let theirs = relays.iter().filter(|((near, _), _)| near == from);
-            theirs.map(|((_, far), relay)| Peer { region: far.clone(), port: relay.port }).collect()
+            theirs.map(|((_, far), way)| way.peer(far)).collect()
         };
-        let region = |(name, port): &(&str, u16)| {
+        let region = |(at, (name, port)): (usize, &(&str, u16))| {
             let home = folder.path().join(name);
             let config = RegionConfig {
                 region: (*name).to_owned(),
@@ -91,10 +105,11 @@ impl Cluster {
                 secret: None,
                 ready: None,
                 peers: peers(name),
+                fluvio: fluvio.as_ref().map(|fluvio| fluvio.of(at)),
             };
             Region::new(home, config)
         };
-        let regions = ports.iter().map(region).collect();
+        let regions = ports.iter().enumerate().map(region).collect();
         Self { regions, relays, folder }
     }
 
@@ -136,8 +151,8 @@ impl Cluster {
 
     /// What `from` asks `to`, and the answers.
     pub fn link_one_way(&self, from: &str, to: &str, mode: LinkMode) {
-        let relay = self.relays.get(&(from.to_owned(), to.to_owned()));
-        relay.unwrap_or_else(|| panic!("there is no link between {from} and {to}")).set(mode);
+        let way = self.relays.get(&(from.to_owned(), to.to_owned()));
+        way.unwrap_or_else(|| panic!("there is no link between {from} and {to}")).set(mode);
     }
 
     /// Polls until every region answers this path with the same bytes, which fit. Gives the answer.
@@ -159,6 +174,17 @@ impl Cluster {
             first.as_deref().and_then(|text| serde_json::from_str(text).ok()).ok_or_else(|| "there are no regions".to_owned())
         })
         .await
+    }
+}
+
+impl Way {
+    fn peer(&self, region: &str) -> Peer {
+        let fluvio = self.fluvio.as_ref().map(|[controller, unit]| PeerCluster { controller: controller.port, unit: unit.port });
+        Peer { region: region.to_owned(), port: self.region.port, fluvio }
+    }
+
+    fn set(&self, mode: LinkMode) {
+        std::iter::once(&self.region).chain(self.fluvio.iter().flatten()).for_each(|relay| relay.set(mode));
     }
 }
 

@@ -1,5 +1,6 @@
 //! A region's configuration file.
 
+use crate::{FluvioStream, PeerCluster};
 use std::fmt::Write;
 use std::path::PathBuf;
 
@@ -14,6 +15,8 @@ pub struct RegionConfig {
     /// `[ready]`, if there are bounds.
     pub ready: Option<Ready>,
     pub peers: Vec<Peer>,
+    /// The engine `direct` if there is none.
+    pub fluvio: Option<FluvioStream>,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -26,11 +29,12 @@ pub struct Ready {
 pub struct Peer {
     pub region: String,
     pub port: u16,
+    pub fluvio: Option<PeerCluster>,
 }
 
 impl RegionConfig {
     pub fn toml(&self) -> String {
-        let Self { region, port, model, shards, data, secret, ready, peers } = self;
+        let Self { region, port, model, shards, data, secret, ready, peers, fluvio } = self;
         let mut text = format!("region = {region:?}\nlisten = \"127.0.0.1:{port}\"\nmodel = {model:?}\nshards = {shards}\n");
         if let Some(secret) = secret {
             _ = writeln!(text, "secret = {secret:?}");
@@ -39,8 +43,12 @@ impl RegionConfig {
         if let Some(Ready { lag_seconds_max, staleness_seconds_max }) = ready {
             _ = writeln!(text, "[ready]\nlag_seconds_max = {lag_seconds_max}\nstaleness_seconds_max = {staleness_seconds_max}");
         }
-        for Peer { region, port } in peers {
+        if let Some(fluvio) = fluvio {
+            text += &fluvio.toml();
+        }
+        for Peer { region, port, fluvio } in peers {
             _ = writeln!(text, "[[peer]]\nregion = {region:?}\nurl = \"http://127.0.0.1:{port}\"");
+            text += &fluvio.as_ref().map(PeerCluster::toml).unwrap_or_default();
         }
         text
     }

@@ -16,6 +16,7 @@ pub struct Services {
     pub writer: Arc<Writer>,
     pub reads: Arc<Reads>,
     pub replication: Arc<Replication>,
+    pub stream: StreamInfo,
     pub tokens: TokenKey,
     /// What `/metrics` shows.
     pub registry: Registry,
@@ -26,6 +27,14 @@ pub struct Services {
     pub limits: Arc<Limits>,
     /// Links that can be cut and healed on request; only where a developer asked for it.
     pub links: Option<Arc<dyn Links>>,
+}
+
+/// The stream's engine, for people.
+#[derive(Clone, Debug)]
+pub struct StreamInfo {
+    pub engine: &'static str,
+    /// Where it is, if it is not in this process.
+    pub endpoint: Option<String>,
 }
 
 /// What the process says of itself, beside what its services say.

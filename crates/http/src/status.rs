@@ -25,6 +25,7 @@ struct Status {
     closed: Option<String>,
     draining: bool,
     reactions_pending: u64,
+    stream: Stream,
     regions: Vec<Origin>,
     views: Vec<View>,
     /// Of bounded counters, summed over all aggregates, as of a few seconds ago.
@@ -54,6 +55,15 @@ struct NextModel {
     hash: String,
     /// The regions that do not hold it yet.
     lacking: Vec<String>,
+}
+
+/// What this region's log goes out by.
+#[derive(Serialize)]
+struct Stream {
+    engine: &'static str,
+    endpoint: Option<String>,
+    /// Why frames are not taken at present.
+    publish_error: Option<String>,
 }
 
 /// This region first, then the others.
@@ -132,6 +142,11 @@ fn status(services: &Services) -> Status {
         hash: format!("{:016x}", next.model.hash),
         lacking: next.lacking.iter().map(ToString::to_string).collect(),
     });
+    let stream = Stream {
+        engine: services.stream.engine,
+        endpoint: services.stream.endpoint.clone(),
+        publish_error: replication.publish_error.clone(),
+    };
     let others = replication.origins.into_iter().map(|status| origin(status, &reads.projected));
     Status {
         region: region.name.to_string(),
@@ -145,6 +160,7 @@ fn status(services: &Services) -> Status {
         closed: closed(region),
         draining: services.readiness.is_draining(),
         reactions_pending: replication.reactions_pending,
+        stream,
         regions: std::iter::once(this(region, &reads.projected)).chain(others).collect(),
         views: reads.views.into_iter().map(view).collect(),
         rights: services.replication.rights_left().into_iter().map(rights).collect(),

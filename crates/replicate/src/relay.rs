@@ -10,6 +10,8 @@ use crate::limits::{
 use crate::metrics::Metrics;
 use crate::source::{Seal, Source};
 use futures::future::join_all;
+use parking_lot::Mutex;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use sterna_crdt::RegionId;
 use sterna_env::{Backoff, Env, Instant};
@@ -23,6 +25,25 @@ pub(crate) struct Relay {
     pub stream: Arc<dyn Stream>,
     pub source: Arc<Source>,
     pub metrics: Metrics,
+    pub troubles: Arc<Troubles>,
+}
+
+/// Why shards' frames are not taken by the stream at present.
+#[derive(Default)]
+pub(crate) struct Troubles(Mutex<BTreeMap<ShardId, String>>);
+
+impl Troubles {
+    pub fn any(&self) -> Option<String> {
+        self.0.lock().values().next().cloned()
+    }
+
+    fn note(&self, shard: ShardId, error: &str) {
+        self.0.lock().insert(shard, error.to_owned());
+    }
+
+    fn forget(&self, shard: ShardId) {
+        self.0.lock().remove(&shard);
+    }
 }
 
 /// One shard's log, as published.
@@ -136,7 +157,9 @@ impl ShardRelay {
             Err(PublishError::Unavailable(error)) => return self.failed(&error),
         }
         self.backoff.reset();
-        self.failing = false;
+        if std::mem::take(&mut self.failing) {
+            self.relay.troubles.forget(self.id);
+        }
         self.bytes_max = FRAME_BYTES;
         self.at = end;
         self.relay.metrics.frames_published.inc();
@@ -162,6 +185,7 @@ impl ShardRelay {
         }
         self.relay.metrics.publish_failures.inc();
         self.failing = true;
+        self.relay.troubles.note(self.id, error);
         let relay = Arc::clone(&self.relay);
         self.due = relay.env().now() + self.backoff.next(relay.env());
         false

@@ -8,7 +8,7 @@ use crate::metrics::Metrics;
 use crate::peers::Peers;
 use crate::reactor::{Reactor, Rewinds};
 use crate::recovery::Recovery;
-use crate::relay::Relay;
+use crate::relay::{Relay, Troubles};
 use crate::resolver::Resolver;
 use crate::source::{self, Source};
 use crate::status::{self, NextModel, Status};
@@ -27,6 +27,7 @@ pub struct Replication {
     source: Arc<Source>,
     peers: Arc<Peers>,
     metrics: Metrics,
+    troubles: Arc<Troubles>,
     started: Instant,
     rights: Arc<Mutex<Vec<RightsLeft>>>,
 }
@@ -58,8 +59,14 @@ impl Replication {
         let survey = Survey { writer: Arc::clone(&writer), metrics: metrics.clone(), found: Arc::clone(&rights) };
         let spread = Spread { writer: Arc::clone(&writer), broker, metrics: metrics.clone() };
 
-        let relay =
-            Relay { writer: Arc::clone(&writer), stream: Arc::clone(&stream), source: Arc::clone(&source), metrics: metrics.clone() };
+        let troubles = Arc::new(Troubles::default());
+        let relay = Relay {
+            writer: Arc::clone(&writer),
+            stream: Arc::clone(&stream),
+            source: Arc::clone(&source),
+            metrics: metrics.clone(),
+            troubles: Arc::clone(&troubles),
+        };
         let resolver = Resolver {
             writer: Arc::clone(&writer),
             stream,
@@ -84,7 +91,7 @@ impl Replication {
         };
         let reactor = Reactor { writer, gate: Arc::clone(&gate), rewinds, metrics: metrics.clone() };
         let started = region.env.now();
-        let replication = Arc::new(Self { region: Arc::clone(&region), source, peers, metrics, started, rights });
+        let replication = Arc::new(Self { region: Arc::clone(&region), source, peers, metrics, troubles, started, rights });
 
         scope.spawn_until_stop(async move { gate.run().await });
         scope.spawn_until_stop(recovery.run());
@@ -108,6 +115,7 @@ impl Replication {
         Status {
             origins: self.peers.regions().map(origin).collect(),
             next_model: self.region.next_model().map(|next| self.next_model(&next)),
+            publish_error: self.troubles.any(),
             reactions_pending: self.metrics.reactions_pending.get().max(0) as u64,
         }
     }

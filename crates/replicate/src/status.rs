@@ -14,6 +14,8 @@ pub struct Status {
     pub origins: Vec<OriginStatus>,
     pub next_model: Option<NextModel>,
     pub reactions_pending: u64,
+    /// Why this region's log is not taken by its stream at present. Peers fetch it by request then.
+    pub publish_error: Option<String>,
 }
 
 /// A model that takes commands once every member holds it.

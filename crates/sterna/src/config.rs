@@ -2,6 +2,10 @@
 //!
 //! `STERNA_STORE__PATH` is `store.path`, `STERNA_PEER__0__URL` the first peer's `url`. Unknown keys are refused.
 
+mod stream;
+
+pub use stream::{ClusterConfig, Compression, StreamConfig, StreamEngine, TlsConfig, UnitConfig};
+
 use serde::Deserialize;
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -58,27 +62,14 @@ pub enum StoreEngine {
     Embedded,
 }
 
-#[derive(Clone, Debug, Default, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct StreamConfig {
-    #[serde(default)]
-    pub engine: StreamEngine,
-}
-
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum StreamEngine {
-    /// Peers read each other's logs over HTTP/2; nothing to install.
-    #[default]
-    Direct,
-}
-
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct PeerConfig {
     pub region: String,
     /// `http://host:port`.
     pub url: String,
+    /// Its Fluvio cluster, where that is the stream's engine.
+    pub stream: Option<ClusterConfig>,
 }
 
 #[derive(Clone, Debug, Deserialize)]
@@ -116,6 +107,8 @@ pub enum ConfigError {
     Secret { path: String, name: String },
     #[error("{path}: shards = {shards}; it must be 1 to 1024")]
     Shards { path: String, shards: u16 },
+    #[error("{path}: {message}")]
+    Stream { path: String, message: String },
 }
 
 fn default_shards() -> u16 {
@@ -133,6 +126,8 @@ impl Config {
         let folder = path.parent().unwrap_or(Path::new("."));
         config.model = folder.join(&config.model);
         config.store.path = folder.join(&config.store.path);
+        config.stream.paths_from(folder);
+        config.peers.iter_mut().filter_map(|peer| peer.stream.as_mut()).for_each(|cluster| cluster.paths_from(folder));
         Ok(config)
     }
 
@@ -184,7 +179,8 @@ impl Config {
         if !(1..=1024).contains(&self.shards) {
             return Err(ConfigError::Shards { path: path(), shards: self.shards });
         }
-        Ok(())
+        let peers = self.peers.iter().map(|peer| (peer.region.as_str(), peer.stream.as_ref()));
+        self.stream.check(peers).map_err(|message| ConfigError::Stream { path: path(), message })
     }
 }
 

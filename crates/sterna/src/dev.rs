@@ -167,7 +167,7 @@ fn configs(options: &ClusterOptions, folder: &Path) -> Result<Vec<Config>> {
     let all: Vec<(&String, u16)> = options.regions.iter().zip(ports).collect();
     let peers = |name: &String| {
         let others = all.iter().filter(|(region, _)| *region != name);
-        others.map(|(region, port)| PeerConfig { region: (*region).clone(), url: url(*port) }).collect()
+        others.map(|(region, port)| PeerConfig { region: (*region).clone(), url: url(*port), stream: None }).collect()
     };
     let config = |(name, port): &(&String, u16)| Config {
         region: (*name).clone(),

@@ -1,13 +1,14 @@
 //! One region, put together: the only place that knows the engines.
 
-use crate::config::{Config, StoreEngine, StreamEngine};
+use crate::config::{Config, StoreEngine};
+use crate::stream;
 use anyhow::{Context, Result, bail};
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 use sterna_crdt::{Name, RegionId};
 use sterna_env::{Env, Scope};
-use sterna_http::{Limits, LinkState, Links, Metrics, Readiness, ServeOptions, Services, UnknownPeer};
+use sterna_http::{Limits, LinkState, Links, Metrics, Readiness, ServeOptions, Services, StreamInfo, UnknownPeer};
 use sterna_log::{Membership, TokenKey};
 use sterna_model::{Model, Severity};
 use sterna_read::Reads;
@@ -58,7 +59,8 @@ impl RunningRegion {
     ///
     /// The model is the caller's, so that `config.model` is read in one place: [`load_model`].
     pub async fn start(config: &Config, model: Model, env: Env, extras: Extras) -> Result<Self> {
-        let (StoreEngine::Embedded, StreamEngine::Direct) = (config.store.engine, config.stream.engine);
+        let StoreEngine::Embedded = config.store.engine;
+        stream::check(config)?;
         let members = members(config);
         let text = model.source().to_owned();
         let registry = registry(&model)?;
@@ -94,7 +96,7 @@ impl RunningRegion {
         let replication = Replication::start(sterna_replicate::Options {
             writer: Arc::clone(&writer),
             source,
-            stream: direct.clone(),
+            stream: stream::open(config, &env, &region.membership, region.me, &registry, &direct).await?,
             repair: direct.clone(),
             scope: &scope,
             registry: Some(&registry),
@@ -122,6 +124,7 @@ impl RunningRegion {
             writer: Arc::clone(&writer),
             reads: Arc::clone(&reads),
             replication: Arc::clone(&replication),
+            stream: StreamInfo { engine: config.stream.engine.name(), endpoint: config.stream.endpoint.clone() },
             tokens: token_key(config, &region.membership),
             registry,
             metrics: metrics.clone(),

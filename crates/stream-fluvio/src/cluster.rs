@@ -15,9 +15,13 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use sterna_env::{Env, Instant};
 
+type SpuId = i32;
+
 pub(crate) struct Cluster {
     env: Env,
     endpoint: String,
+    /// Where storage units are, if not where the controller says.
+    units: Vec<(SpuId, String)>,
     connector: Connector,
     pub topic: String,
     partitions: u32,
@@ -58,6 +62,7 @@ impl Cluster {
         Ok(Self {
             env: env.clone(),
             endpoint: address.endpoint.clone(),
+            units: address.units.clone(),
             connector: Connector::new(env, address)?,
             topic,
             partitions,
@@ -148,7 +153,8 @@ impl Cluster {
     /// `None` while a partition has no leader, or one that nobody knows.
     async fn find_leaders(&self, admin: &FluvioAdmin) -> Result<Option<Vec<String>>, Trouble> {
         let units = admin.all::<SpuSpec>().await.map_err(|e| self.unreachable(e))?;
-        let units: BTreeMap<_, _> = units.into_iter().map(|unit| (unit.spec.id, unit.spec.public_endpoint.addr())).collect();
+        let mut units: BTreeMap<SpuId, _> = units.into_iter().map(|unit| (unit.spec.id, unit.spec.public_endpoint.addr())).collect();
+        units.extend(self.units.iter().cloned());
         let partitions = admin.all::<PartitionSpec>().await.map_err(|e| self.unreachable(e))?;
         let leaders: BTreeMap<String, _> = partitions.into_iter().map(|p| (p.name, p.spec.leader)).collect();
         let leader = |partition| units.get(leaders.get(&format!("{}-{partition}", self.topic))?).cloned();

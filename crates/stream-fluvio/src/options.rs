@@ -27,6 +27,9 @@ pub struct Options<'a> {
 pub struct ClusterAddress {
     /// `host:port`. The controller names the storage units' addresses, which must be reachable too.
     pub endpoint: String,
+    /// Storage units that are reached at another address than the one that the controller names, by number: behind a tunnel or a
+    /// translated address, say.
+    pub units: Vec<(i32, String)>,
     /// Without it, connections are in the clear.
     pub tls: Option<Tls>,
 }

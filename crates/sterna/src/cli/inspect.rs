@@ -14,8 +14,17 @@ use sterna_env::Env;
 struct RegionStatus {
     region: String,
     closed: Option<String>,
+    /// Older regions don't say.
+    stream: Option<StreamStatus>,
     regions: Vec<OriginStatus>,
     views: Vec<ViewStatus>,
+}
+
+#[derive(Deserialize)]
+struct StreamStatus {
+    engine: String,
+    endpoint: Option<String>,
+    publish_error: Option<String>,
 }
 
 #[derive(Deserialize)]
@@ -70,6 +79,13 @@ fn show(url: &str, status: RegionStatus) {
     let closed =
         status.closed.map_or_else(|| good("takes commands").to_string(), |reason| format!("{}: {reason}", bad("takes no commands")));
     say(format!("{}  {url}  {closed}", status.region));
+    // An engine of the process itself has nothing to say but its troubles.
+    let stream = status.stream.filter(|stream| stream.endpoint.is_some() || stream.publish_error.is_some());
+    if let Some(StreamStatus { engine, endpoint, publish_error }) = stream {
+        let at = endpoint.map(|endpoint| format!(" at {endpoint}")).unwrap_or_default();
+        let trouble = publish_error.map_or_else(|| "publishing".to_owned(), |error| format!("not publishing: {error}"));
+        say(format!("  stream {engine}{at}, {trouble}"));
+    }
     for origin in status.regions.iter().filter(|origin| !origin.this) {
         let link = if origin.connected { good("connected").to_string() } else { bad("not connected").to_string() };
         let behind = if origin.behind { format!(", {}", open("behind")) } else { String::new() };

@@ -2,15 +2,49 @@
 
 use crate::load::{A, heartbeat, open, place, publish};
 use crate::{Lane, Test, block_on};
-use std::path::Path;
-use std::process::Command;
-use std::sync::Arc;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::sync::{Arc, OnceLock};
 use sterna_crdt::{Action, Clock, Dot, Incarnation, Name, Op, Order, Update, Value};
 use sterna_log::{Applied, Entry, Event, Frame, FrameEntry};
 
 pub fn tests() -> Vec<(&'static str, Test)> {
     vec![("format::a_python_consumer_reads_the_events", python)]
 }
+
+/// A Python that has Fluvio's client.
+#[derive(Clone)]
+pub struct Python(PathBuf);
+
+impl Python {
+    /// `FLUVIO_PYTHON`, or `python3`, or a virtual environment that is made for it with `pip`, which is looked for once.
+    pub fn find() -> Option<Self> {
+        static FOUND: OnceLock<Option<Python>> = OnceLock::new();
+        let look = || {
+            let given = std::env::var_os("FLUVIO_PYTHON").map(PathBuf::from);
+            let made = Path::new(env!("CARGO_TARGET_TMPDIR")).join("fluvio-python");
+            let own = made.join("bin/python3");
+            let candidates = given.into_iter().chain(["python3".into(), own.clone()]).map(Self).find(Self::has_client);
+            candidates.or_else(|| {
+                let run = |command: &mut Command| command.stdin(Stdio::null()).output().is_ok_and(|output| output.status.success());
+                let installed = run(Command::new("python3").args(["-m", "venv"]).arg(&made))
+                    && run(Command::new(&own).args(["-m", "pip", "install", "--quiet", CLIENT]));
+                installed.then_some(Self(own)).filter(Self::has_client)
+            })
+        };
+        FOUND.get_or_init(look).clone()
+    }
+
+    fn has_client(&self) -> bool {
+        Command::new(&self.0).args(["-c", "import fluvio"]).stdin(Stdio::null()).output().is_ok_and(|output| output.status.success())
+    }
+}
+
+/// The one that this was tried with.
+const CLIENT: &str = "fluvio==0.21.0";
+
+pub const SKIPPED: &str =
+    "Fluvio lane: the Python consumer is skipped, there is no Python with the package `fluvio`, and pip does not install it";
 
 fn python(lane: &Lane) {
     let cluster = &lane.shared()[0];
@@ -26,12 +60,10 @@ fn python(lane: &Lane) {
             publish(&*publisher, heartbeat(2 * n + 2)).await;
         }
     });
+    let python = Python::find().expect("the test is listed where there is one");
     let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../examples/fluvio/consume.py");
-    let Ok(output) = cluster.on_path(Command::new("python3").arg(script).args([&cluster.address().endpoint, "python-a", "0"])).output()
-    else {
-        eprintln!("Fluvio lane: no python3, the consumer is not tried");
-        return;
-    };
+    let mut command = Command::new(python.0);
+    let output = command.arg(script).args([&cluster.endpoint(), "python-a", "0"]).env("HOME", cluster.folder()).output().unwrap();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     assert_eq!(String::from_utf8_lossy(&output.stderr), "");
     let lines: Vec<serde_json::Value> = output.stdout.split(|b| *b == b'\n').filter_map(|line| serde_json::from_slice(line).ok()).collect();

@@ -1,6 +1,6 @@
 //! A log as numbered entries: published again until it is taken, as a relay does, and followed again after every error, as a resolver does.
 
-use crate::cluster::Cluster;
+use crate::cluster::{Cluster, address};
 use bytes::Bytes;
 use std::sync::Arc;
 use std::time::Duration;
@@ -22,8 +22,8 @@ pub fn options<'a>(me: RegionId, clusters: &[Cluster; 2], topic: &str) -> Option
     Options {
         me,
         membership: Arc::new(Membership::first(["a", "b"].map(Name::from), SHARDS)),
-        own: own.address(),
-        peers: vec![(if me == A { B } else { A }, peer.address())],
+        own: address(own),
+        peers: vec![(if me == A { B } else { A }, address(peer))],
         topic: topic.to_owned(),
         retention: Retention::default(),
         compression: Compression::None,

@@ -18,6 +18,7 @@ use cluster::{Binaries, Cluster};
 use libtest_mimic::{Arguments, Failed, Trial};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, OnceLock};
+use sterna_test_engines::fluvio::SKIPPED;
 
 /// The two clusters that tests share which break nothing; each test has topics of its own.
 pub struct Lane {
@@ -48,13 +49,21 @@ fn main() {
     arguments.test_threads.get_or_insert(2);
     let binaries = Binaries::find();
     if binaries.is_none() {
-        eprintln!("\nFluvio lane: skipped, no fluvio-run (set FLUVIO_BIN to the folder with fluvio-run and fluvio)\n");
+        eprintln!("\n{SKIPPED}\n");
     }
     let tests =
         [conformance::tests(), format::tests(), topic::tests(), secure::tests(), expiry::tests(), faults::tests(), regions::tests()];
     let ignored = binaries.is_none();
+    let no_python = !ignored && !arguments.list && format::Python::find().is_none();
+    if no_python {
+        eprintln!("\n{}\n", format::SKIPPED);
+    }
     let lane = binaries.map(|binaries| Arc::new(Lane { binaries, shared: OnceLock::new() }));
-    let trials = tests.into_iter().flatten().map(|(name, test)| trial(name, test, lane.clone(), ignored)).collect();
+    let trials = tests
+        .into_iter()
+        .flatten()
+        .map(|(name, test)| trial(name, test, lane.clone(), ignored || no_python && name.contains("python")))
+        .collect();
     let conclusion = libtest_mimic::run(&arguments, trials);
     if !ignored && !arguments.list {
         eprintln!("Fluvio lane: {} passed, {} failed", conclusion.num_passed, conclusion.num_failed);

@@ -1,6 +1,6 @@
 //! Whole regions on memory stores: writer, relay and resolver over real clusters. Holes are repaired from the peers' stores.
 
-use crate::cluster::Cluster;
+use crate::cluster::{Cluster, address};
 use crate::load::{PATIENCE, SHARDS};
 use prometheus::Registry;
 use serde_json::{Value, json};
@@ -88,8 +88,8 @@ impl World {
         sterna_stream_fluvio::Options {
             me: RegionId(at as u16),
             membership: Arc::new(Membership::first(NAMES.map(Name::from), SHARDS)),
-            own: self.clusters[at].address(),
-            peers: vec![(RegionId(1 - at as u16), self.clusters[1 - at].address())],
+            own: address(&self.clusters[at]),
+            peers: vec![(RegionId(1 - at as u16), address(&self.clusters[1 - at]))],
             topic: "sterna".to_owned(),
             retention: Retention::default(),
             compression: Compression::Lz4,

@@ -1,6 +1,6 @@
 //! TLS to the cluster, from both sides.
 
-use crate::cluster::Cluster;
+use crate::cluster::{Cluster, address};
 use crate::load::{A, B, LOG, follow, frame, open, options, place, publish, try_open};
 use crate::{Lane, Test, block_on};
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
@@ -31,7 +31,7 @@ fn over_tls(lane: &Lane) {
     block_on(async {
         let untrusting = options(A, &clusters, "secure").own;
         let publisher = open(A, &clusters, "secure").await;
-        let wrong_authority = Options { own: clusters[1].address(), ..options(B, &clusters, "secure") };
+        let wrong_authority = Options { own: address(&clusters[1]), ..options(B, &clusters, "secure") };
         // Region `b` trusts its own cluster's authority only for its own cluster, and region `a`'s for the other.
         let follower = try_open(wrong_authority).await.unwrap();
         for n in 0..50 {
@@ -45,7 +45,7 @@ fn over_tls(lane: &Lane) {
         let refused = try_open(plain).await.unwrap().follow(LOG, place(0)).await.err();
         assert!(matches!(refused, Some(FollowError::Unreachable(_))), "{refused:?}");
         let mut strange = options(A, &clusters, "secure");
-        strange.own = sterna_stream_fluvio::ClusterAddress { endpoint: untrusting.endpoint, ..clusters[1].address() };
+        strange.own = sterna_stream_fluvio::ClusterAddress { endpoint: untrusting.endpoint, ..address(&clusters[1]) };
         let refused = try_open(strange).await.unwrap().publish(frame(50, 51, 10)).await;
         assert!(matches!(refused, Err(PublishError::Unavailable(_))), "{refused:?}");
 

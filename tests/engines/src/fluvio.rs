@@ -1,0 +1,220 @@
+//! A Fluvio cluster: a controller and a storage unit.
+
+use crate::{Keeper, free_port};
+use std::fs::OpenOptions;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::sync::Mutex;
+use std::thread::sleep;
+use std::time::{Duration, Instant};
+
+/// What whoever finds no binaries says.
+pub const SKIPPED: &str = "Fluvio lane: skipped, no fluvio-run (set FLUVIO_BIN to the folder with fluvio-run and fluvio)";
+
+/// Of the one storage unit of each cluster.
+pub const UNIT: i32 = 5001;
+
+/// Also on a machine that is busy with other things.
+const PATIENCE: Duration = Duration::from_secs(120);
+
+/// Where `fluvio-run` and `fluvio` are.
+#[derive(Clone)]
+pub struct Binaries(PathBuf);
+
+impl Binaries {
+    /// In the folder that `FLUVIO_BIN` names, or on `PATH`.
+    pub fn find() -> Option<Self> {
+        let path = std::env::var_os("PATH").unwrap_or_default();
+        let named = std::env::var_os("FLUVIO_BIN").map(PathBuf::from);
+        let folders = named.into_iter().chain(std::env::split_paths(&path));
+        let has_both = |folder: &PathBuf| ["fluvio-run", "fluvio"].iter().all(|name| folder.join(name).is_file());
+        folders.into_iter().find(has_both).map(Self)
+    }
+}
+
+/// Runs until it is dropped.
+pub struct Cluster {
+    binaries: Binaries,
+    ports: Ports,
+    /// Certificates in the folder, for TLS at the public addresses.
+    secure: bool,
+    controller: Mutex<Option<Child>>,
+    unit: Mutex<Option<Child>>,
+    keeper: Keeper,
+}
+
+#[derive(Clone, Copy)]
+struct Ports {
+    controller: u16,
+    controller_private: u16,
+    unit: u16,
+    unit_private: u16,
+    /// For the CLI, past TLS.
+    plain: u16,
+    unit_plain: u16,
+}
+
+impl Cluster {
+    pub fn start(binaries: &Binaries) -> Self {
+        Self::start_with(binaries, None)
+    }
+
+    /// `certificates` writes `ca.pem`, `cert.pem` and `key.pem` into a folder; clients must show one too.
+    pub fn start_with(binaries: &Binaries, certificates: Option<&dyn Fn(&Path)>) -> Self {
+        let keeper = Keeper::new("sterna-fluvio-");
+        if let Some(write) = certificates {
+            write(keeper.folder());
+        }
+        let ports = Ports {
+            controller: free_port(),
+            controller_private: free_port(),
+            unit: free_port(),
+            unit_private: free_port(),
+            plain: free_port(),
+            unit_plain: free_port(),
+        };
+        let (controller, unit) = (Mutex::default(), Mutex::default());
+        let cluster = Self { binaries: binaries.clone(), ports, secure: certificates.is_some(), controller, unit, keeper };
+        cluster.start_all();
+        cluster
+    }
+
+    /// The controller's address.
+    pub fn endpoint(&self) -> String {
+        at(self.ports.controller)
+    }
+
+    /// Of the controller and of the storage unit.
+    pub fn public_ports(&self) -> [u16; 2] {
+        [self.ports.controller, self.ports.unit]
+    }
+
+    /// There is TLS at the public addresses.
+    pub fn is_secure(&self) -> bool {
+        self.secure
+    }
+
+    /// With what it keeps, and with its certificates.
+    pub fn folder(&self) -> &Path {
+        self.keeper.folder()
+    }
+
+    /// What the CLI prints.
+    pub fn cli(&self, arguments: &[&str]) -> Result<Vec<u8>, String> {
+        let plain = if self.secure { at(self.ports.plain) } else { self.endpoint() };
+        let mut command = self.command("fluvio");
+        command.args(["--cluster", &plain]).args(arguments).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let output = command.output().unwrap();
+        if output.status.success() { Ok(output.stdout) } else { Err(String::from_utf8_lossy(&output.stderr).into_owned()) }
+    }
+
+    pub fn start_all(&self) {
+        self.start_controller();
+        let Ports { unit, unit_private, .. } = self.ports;
+        let id = UNIT.to_string();
+        let register = ["cluster", "spu", "register", "--id", &id, "-p", &at(unit), "-v", &at(unit_private)];
+        let began = Instant::now();
+        while let Err(error) = self.cli(&register) {
+            if error.contains("already defined") {
+                break;
+            }
+            assert!(began.elapsed() < PATIENCE, "the storage unit can't be registered: {error}");
+            if error.contains("timed out") {
+                // A controller that was started on a busy machine may never hear of its own store.
+                self.kill_controller();
+                self.start_controller();
+            }
+            sleep(Duration::from_millis(100));
+        }
+        self.start_unit();
+    }
+
+    pub fn start_controller(&self) {
+        let mut command = self.command("fluvio-run");
+        command.arg("sc").arg("--local").arg(self.folder().join("meta"));
+        command.args(["--bind-private", &at(self.ports.controller_private), "--bind-public", &self.endpoint()]);
+        self.tls(&mut command, self.ports.plain);
+        *self.controller.lock().unwrap() = Some(self.keeper.spawn(&mut command));
+    }
+
+    pub fn start_unit(&self) {
+        let Ports { unit, unit_private, controller_private, .. } = self.ports;
+        let mut command = self.command("fluvio-run");
+        command.args(["spu", "-i", &UNIT.to_string(), "-p", &at(unit), "-v", &at(unit_private), "--sc-addr", &at(controller_private)]);
+        command.arg("--log-base-dir").arg(self.folder().join("data"));
+        self.tls(&mut command, self.ports.unit_plain);
+        *self.unit.lock().unwrap() = Some(self.keeper.spawn(&mut command));
+    }
+
+    /// `kill -9`.
+    pub fn kill_unit(&self) {
+        self.kill(&self.unit);
+    }
+
+    /// `kill -9`.
+    pub fn kill_controller(&self) {
+        self.kill(&self.controller);
+    }
+
+    /// Both die, and what they had goes with them.
+    pub fn wipe(&self) {
+        self.kill_unit();
+        self.kill_controller();
+        for name in ["meta", "data"] {
+            std::fs::remove_dir_all(self.folder().join(name)).ok();
+        }
+    }
+
+    /// Nobody answers any more, and no connection breaks.
+    pub fn freeze(&self) {
+        self.signal(rustix::process::Signal::STOP);
+    }
+
+    pub fn thaw(&self) {
+        self.signal(rustix::process::Signal::CONT);
+    }
+
+    fn command(&self, program: &str) -> Command {
+        let mut command = Command::new(self.binaries.0.join(program));
+        let home = self.folder().join("home");
+        std::fs::create_dir_all(&home).unwrap();
+        command.env("HOME", home).env("FLUVIO_METRIC_SPU", self.folder().join("spu.sock")).current_dir(self.folder());
+        let log = OpenOptions::new().create(true).append(true).open(self.folder().join(format!("{program}.log"))).unwrap();
+        command.stdin(Stdio::null()).stdout(log.try_clone().unwrap()).stderr(log);
+        command
+    }
+
+    fn tls(&self, command: &mut Command, plain: u16) {
+        if self.secure {
+            let file = |name| self.folder().join(name);
+            command.args(["--tls", "--enable-client-cert", "--bind-non-tls-public", &at(plain)]);
+            command.arg("--server-cert").arg(file("cert.pem")).arg("--server-key").arg(file("key.pem"));
+            command.arg("--ca-cert").arg(file("ca.pem"));
+        }
+    }
+
+    fn kill(&self, child: &Mutex<Option<Child>>) {
+        if let Some(child) = child.lock().unwrap().take() {
+            self.keeper.kill(child);
+        }
+    }
+
+    fn signal(&self, signal: rustix::process::Signal) {
+        for child in [&self.controller, &self.unit] {
+            let child = child.lock().unwrap();
+            let id = rustix::process::Pid::from_child(child.as_ref().expect("it runs"));
+            rustix::process::kill_process(id, signal).unwrap();
+        }
+    }
+}
+
+impl Drop for Cluster {
+    fn drop(&mut self) {
+        self.kill_unit();
+        self.kill_controller();
+    }
+}
+
+fn at(port: u16) -> String {
+    format!("127.0.0.1:{port}")
+}
