@@ -16,6 +16,14 @@ test:
 sim *ARGS:
     cargo run --quiet -p sterna-sim -- {{ARGS}}
 
+# the engine fluvio and the spine over real Fluvio clusters; needs fluvio-run and fluvio (FLUVIO_BIN, or on PATH), and says so without
+test-fluvio *FILTERS:
+    .ci/fluvio {{FILTERS}}
+
+# three regions on FoundationDB and Fluvio together; needs the binaries of both (FDB_BIN, FLUVIO_BIN, or on PATH)
+test-production *FILTERS:
+    .ci/production {{FILTERS}}
+
 # formatting, lints, documentation, licences
 check:
     .ci/lints

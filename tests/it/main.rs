@@ -10,6 +10,8 @@ mod disk;
 mod documents;
 mod durable;
 mod evolution;
+#[cfg(feature = "fluvio")]
+mod fluvio;
 mod keys;
 mod language;
 mod load;

@@ -33,6 +33,19 @@ async fn a_malformed_model_is_refused_with_file_line_column_and_a_hint() {
     assert_eq!(checked.code, Some(0), "{checked:?}");
 }
 
+#[cfg(not(feature = "fluvio"))]
+#[tokio::test]
+async fn an_engine_that_is_not_in_the_build_is_told_with_how_to_build_it() {
+    let cluster = Cluster::prepare(Options::shop(), &["solo"]).await;
+    let text = cluster["solo"].config.toml() + "[stream]\nengine = \"fluvio\"\nendpoint = \"127.0.0.1:9003\"\n";
+    let path = cluster.path("region.toml");
+    fs::write(&path, text).expect("a file can be written");
+    let refused = run(sterna().arg("serve").arg("--config").arg(&path)).await;
+    assert_eq!(refused.code, Some(1), "{refused:?}");
+    assert!(refused.stderr.contains("--features fluvio"), "{}", refused.stderr);
+    assert!(!cluster["solo"].data().exists(), "nothing was created");
+}
+
 #[tokio::test]
 async fn a_mistake_in_a_configuration_is_told_with_its_place() {
     let cluster = Cluster::prepare(Options::shop(), &["us-east", "eu-west"]).await;

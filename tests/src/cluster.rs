@@ -155,6 +155,12 @@ impl Cluster {
         way.unwrap_or_else(|| panic!("there is no link between {from} and {to}")).set(mode);
     }
 
+    /// Between two regions' Fluvio clusters only, in both directions.
+    pub fn cut_streams(&self, a: &str, b: &str, mode: LinkMode) {
+        let ways = self.relays.iter().filter(|((from, to), _)| [(a, b), (b, a)].contains(&(from.as_str(), to.as_str())));
+        ways.flat_map(|(_, way)| way.fluvio.iter().flatten()).for_each(|relay| relay.set(mode));
+    }
+
     /// Polls until every region answers this path with the same bytes, which fit. Gives the answer.
     pub async fn agree(&self, path: &str, what: &str, fits: impl Fn(&Value) -> bool) -> Value {
         eventually(&format!("{what}: {path} in every region"), async || {

@@ -8,8 +8,10 @@ use std::sync::{Arc, OnceLock};
 use sterna_crdt::{Action, Clock, Dot, Incarnation, Name, Op, Order, Update, Value};
 use sterna_log::{Applied, Entry, Event, Frame, FrameEntry};
 
+pub const PYTHON: &str = "format::a_python_consumer_reads_the_events";
+
 pub fn tests() -> Vec<(&'static str, Test)> {
-    vec![("format::a_python_consumer_reads_the_events", python)]
+    vec![(PYTHON, python)]
 }
 
 /// A Python that has Fluvio's client.

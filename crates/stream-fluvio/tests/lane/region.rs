@@ -20,10 +20,15 @@ version = 1
 
 [aggregate.cart.fields]
 items = { map = "counter" }
+note  = "string?"
 
 [aggregate.cart.commands.add]
 args    = { sku = "string" }
 effects = [{ add = "1", to = "items", key = "args.sku" }]
+
+[aggregate.cart.commands.remark]
+args    = { text = "string" }
+effects = [{ set = "args.text", to = "note" }]
 "#;
 
 pub const NAMES: [&str; 2] = ["a", "b"];
@@ -137,10 +142,19 @@ impl Node {
 
     /// Adds one `sku` to a cart.
     pub async fn add(&self, cart: &str, sku: &str) {
+        self.command(cart, "add", json!({ "sku": sku })).await;
+    }
+
+    /// Writes something of any length into a cart.
+    pub async fn remark(&self, cart: &str, text: &str) {
+        self.command(cart, "remark", json!({ "text": text })).await;
+    }
+
+    async fn command(&self, cart: &str, name: &str, args: Value) {
         let command = Command {
             aggregate: AggregateId { kind: "cart".into(), id: cart.into() },
-            name: "add".into(),
-            args: json!({ "sku": sku }).to_string().into(),
+            name: name.into(),
+            args: args.to_string().into(),
             key: None,
             if_match: None,
             token: None,
