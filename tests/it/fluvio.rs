@@ -114,6 +114,42 @@ async fn where_only_the_way_between_clusters_is_cut_the_regions_ask_each_other()
 }
 
 #[tokio::test]
+async fn clusters_are_reached_over_tls_and_strangers_reach_nothing() {
+    use sterna_test_engines::{certificates, fluvio};
+    let binaries = fluvio::Binaries::find().expect("the lane found them");
+    let secure = PAIR.map(|_| fluvio::Cluster::start_with(&binaries, Some(&certificates::write)));
+    let mut cluster = prepare(&PAIR).await;
+    for (at, (own, other)) in [(&secure[0], &secure[1]), (&secure[1], &secure[0])].into_iter().enumerate() {
+        let config = &mut cluster.regions_mut()[at].config;
+        let stream = config.fluvio.as_mut().expect("the lane has clusters");
+        (stream.endpoint, stream.certificates) = (own.endpoint(), Some(own.folder().to_owned()));
+        let [controller, unit] = other.public_ports();
+        config.peers[0].fluvio = Some(sterna_tests::PeerCluster { controller, unit, certificates: Some(other.folder().to_owned()) });
+    }
+    // This one trusts the wrong authority for the other's cluster.
+    if let Some(peer) = &mut cluster["eu-west"].config.peers[0].fluvio {
+        peer.certificates = Some(secure[1].folder().to_owned());
+    }
+    cluster.regions_mut().iter_mut().for_each(Region::spawn);
+    for region in cluster.regions_mut() {
+        region.ready().await;
+    }
+    let connected = async |here: &Region, there: &str| {
+        let origin = here.status_of(there).await;
+        if origin["connected"] == true { Ok(()) } else { Err(origin.to_string()) }
+    };
+    eventually("over TLS", async || connected(&cluster["us-east"], "eu-west").await).await;
+    let refused = cluster["eu-west"].status_of("us-east").await;
+    assert!(refused["connected"] == false && refused["last_error"].as_str().is_some_and(|text| text.contains("certificate")), "{refused}");
+    assert!(cluster["eu-west"].stop().await.success());
+    if let Some(peer) = &mut cluster["eu-west"].config.peers[0].fluvio {
+        peer.certificates = Some(secure[0].folder().to_owned());
+    }
+    cluster["eu-west"].start().await;
+    eventually("over TLS too", async || connected(&cluster["eu-west"], "us-east").await).await;
+}
+
+#[tokio::test]
 async fn every_metric_of_the_engine_is_documented() {
     const REFERENCE: &str = include_str!("../../infra/fluvio/README.md");
     let cluster = start(&PAIR).await;

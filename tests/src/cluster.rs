@@ -185,7 +185,8 @@ impl Cluster {
 
 impl Way {
     fn peer(&self, region: &str) -> Peer {
-        let fluvio = self.fluvio.as_ref().map(|[controller, unit]| PeerCluster { controller: controller.port, unit: unit.port });
+        let fluvio =
+            self.fluvio.as_ref().map(|[controller, unit]| PeerCluster { controller: controller.port, unit: unit.port, certificates: None });
         Peer { region: region.to_owned(), port: self.region.port, fluvio }
     }
 

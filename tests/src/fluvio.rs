@@ -3,6 +3,7 @@
 //! They are started once for all tests of a process, each of which has topics of its own, and end with it.
 
 use crate::{Relay, say};
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
 use sterna_test_engines::fluvio::{Binaries, Cluster, SKIPPED, UNIT};
@@ -12,6 +13,8 @@ use sterna_test_engines::fluvio::{Binaries, Cluster, SKIPPED, UNIT};
 pub struct FluvioStream {
     pub endpoint: String,
     pub topic: String,
+    /// The folder with `ca.pem`, `cert.pem` and `key.pem`, if the cluster wants TLS.
+    pub certificates: Option<PathBuf>,
 }
 
 /// The way to a peer's cluster: to its controller, and to its storage unit.
@@ -19,6 +22,8 @@ pub struct FluvioStream {
 pub struct PeerCluster {
     pub controller: u16,
     pub unit: u16,
+    /// As in [`FluvioStream`].
+    pub certificates: Option<PathBuf>,
 }
 
 #[allow(clippy::disallowed_methods, reason = "what a lane runs the tests with")]
@@ -48,7 +53,7 @@ impl Fluvio {
     }
 
     pub fn of(&self, region: usize) -> FluvioStream {
-        FluvioStream { endpoint: self.clusters[region].endpoint(), topic: self.topic.clone() }
+        FluvioStream { endpoint: self.clusters[region].endpoint(), topic: self.topic.clone(), certificates: None }
     }
 
     /// Two relays: to its controller, and to its storage unit.
@@ -72,13 +77,23 @@ fn clusters(count: usize) -> Vec<Arc<Cluster>> {
 
 impl FluvioStream {
     pub(crate) fn toml(&self) -> String {
-        format!("[stream]\nengine = \"fluvio\"\nendpoint = {:?}\ntopic = {:?}\ncompression = \"lz4\"\n", self.endpoint, self.topic)
+        let Self { endpoint, topic, certificates } = self;
+        let text = format!("[stream]\nengine = \"fluvio\"\nendpoint = {endpoint:?}\ntopic = {topic:?}\ncompression = \"lz4\"\n");
+        text + &tls(certificates.as_deref())
     }
 }
 
 impl PeerCluster {
     pub(crate) fn toml(&self) -> String {
-        let Self { controller, unit } = self;
-        format!("[peer.stream]\nendpoint = \"127.0.0.1:{controller}\"\nunit = [{{ id = {UNIT}, address = \"127.0.0.1:{unit}\" }}]\n")
+        let Self { controller, unit, certificates } = self;
+        let text =
+            format!("[peer.stream]\nendpoint = \"127.0.0.1:{controller}\"\nunit = [{{ id = {UNIT}, address = \"127.0.0.1:{unit}\" }}]\n");
+        text + &tls(certificates.as_deref())
     }
+}
+
+fn tls(certificates: Option<&Path>) -> String {
+    let Some(folder) = certificates else { return String::new() };
+    let [ca, certificate, key] = ["ca.pem", "cert.pem", "key.pem"].map(|name| folder.join(name));
+    format!("tls = {{ ca = {ca:?}, certificate = {certificate:?}, key = {key:?} }}\n")
 }

@@ -5,6 +5,8 @@
 #![allow(clippy::disallowed_methods, reason = "tests find binaries by the environment, and wait for processes by the real clock")]
 #![allow(clippy::unwrap_used, reason = "a test's tool: what does not work ends the test")]
 
+#[cfg(feature = "certificates")]
+pub mod certificates;
 pub mod fluvio;
 mod keeper;
 mod ports;

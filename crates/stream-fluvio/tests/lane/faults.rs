@@ -53,7 +53,7 @@ fn unit_killed(lane: &Lane) {
                 clusters[0].start_unit();
             }
         };
-        let (failures, followed, ()) = join!(load(&*publisher, 9_000, Duration::from_millis(2)), follow(&*follower, 0, 9_000), kills);
+        let (failures, followed, ()) = join!(load(&*publisher, 6_000, Duration::from_millis(3)), follow(&*follower, 0, 6_000), kills);
         assert!(failures > 0 && !followed.errors.is_empty(), "nobody noticed: {failures} failures, {followed:?}");
         assert!(!followed.errors.iter().any(|e| matches!(e, FollowError::Expired(_))), "{followed:?}");
     });

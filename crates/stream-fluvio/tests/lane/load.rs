@@ -15,7 +15,7 @@ pub const B: RegionId = RegionId(1);
 pub const SHARDS: u16 = 2;
 pub const LOG: LogId = LogId { origin: A, shard: ShardId(0) };
 /// How long a test waits for what it expects.
-pub const PATIENCE: Duration = Duration::from_secs(120);
+pub const PATIENCE: Duration = Duration::from_secs(300);
 
 pub fn options<'a>(me: RegionId, clusters: &[Cluster; 2], topic: &str) -> Options<'a> {
     let [own, peer] = if me == A { [&clusters[0], &clusters[1]] } else { [&clusters[1], &clusters[0]] };

@@ -3,30 +3,16 @@
 use crate::cluster::{Cluster, address};
 use crate::load::{A, B, LOG, follow, frame, open, options, place, publish, try_open};
 use crate::{Lane, Test, block_on};
-use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
-use std::path::Path;
 use sterna_stream::{FollowError, PublishError, Stream};
 use sterna_stream_fluvio::{OpenError, Options};
+use sterna_test_engines::certificates;
 
 pub fn tests() -> Vec<(&'static str, Test)> {
     vec![("secure::frames_pass_over_tls_and_strangers_do_not", over_tls)]
 }
 
-/// An authority of its own, and a certificate for the cluster and its clients.
-fn certificates(folder: &Path) {
-    let mut authority = CertificateParams::new(Vec::new()).unwrap();
-    authority.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-    let authority = CertifiedIssuer::self_signed(authority, KeyPair::generate().unwrap()).unwrap();
-    let key = KeyPair::generate().unwrap();
-    let names = ["fluvio.test", "127.0.0.1"].map(str::to_owned).to_vec();
-    let certificate = CertificateParams::new(names).unwrap().signed_by(&key, &authority).unwrap();
-    std::fs::write(folder.join("ca.pem"), authority.pem()).unwrap();
-    std::fs::write(folder.join("cert.pem"), certificate.pem()).unwrap();
-    std::fs::write(folder.join("key.pem"), key.serialize_pem()).unwrap();
-}
-
 fn over_tls(lane: &Lane) {
-    let cluster = || Cluster::start_with(&lane.binaries, Some(&certificates));
+    let cluster = || Cluster::start_with(&lane.binaries, Some(&certificates::write));
     let clusters = [cluster(), cluster()];
     block_on(async {
         let untrusting = options(A, &clusters, "secure").own;
