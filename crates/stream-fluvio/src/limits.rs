@@ -36,8 +36,10 @@ pub const APPEND_ATTEMPTS_MAX: u32 = 2;
 pub const CHECK_EVERY: Duration = Duration::from_secs(1);
 /// After a controller could not be reached, others who ask get the same answer for this long.
 pub const REFUSAL_KEPT: Duration = Duration::from_secs(1);
-/// How long a created topic may take until it has leaders, and how often that is looked at.
-pub const TOPIC_WAIT: Duration = Duration::from_secs(4);
+/// What a controller may take to answer then; a created topic needs some time until it has leaders. Together with [`ADMIN_WAIT`] less than
+/// a publish or a follow may take, 5 s: what the controller said would be lost with them, and that it did not answer too.
+pub const TOPIC_WAIT: Duration = Duration::from_secs(2);
+/// How often a created topic is looked at.
 pub const TOPIC_PAUSE: Duration = Duration::from_millis(100);
 
 pub const RETENTION_SECONDS_MIN: u32 = 10;

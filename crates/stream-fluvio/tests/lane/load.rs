@@ -94,26 +94,35 @@ pub struct Followed {
 
 /// Follows from `known` until entry `all` is there. Every entry must come, in order and unchanged.
 pub async fn follow(stream: &dyn Stream, known: u64, all: u64) -> Followed {
-    let following = follow_slowly(stream, known, all, Duration::ZERO);
-    Env::real().timeout(PATIENCE, following).await.unwrap_or_else(|| panic!("entry {all} did not come"))
+    let (mut reached, mut followed) = (known, Followed::default());
+    let following = follow_on(stream, &mut reached, all, Duration::ZERO, &mut followed);
+    if Env::real().timeout(PATIENCE, following).await.is_none() {
+        panic!("entry {all} did not come; it is at {reached}: {followed:?}");
+    }
+    followed
 }
 
 /// As [`follow`], with a pause behind each frame, and no bound in time.
 pub async fn follow_slowly(stream: &dyn Stream, known: u64, all: u64, pause: Duration) -> Followed {
-    let env = Env::real();
     let (mut reached, mut followed) = (known, Followed::default());
-    while reached < all {
-        let error = match env.timeout(Duration::from_secs(5), stream.follow(LOG, place(reached))).await {
+    follow_on(stream, &mut reached, all, pause, &mut followed).await;
+    followed
+}
+
+async fn follow_on(stream: &dyn Stream, reached: &mut u64, all: u64, pause: Duration, followed: &mut Followed) {
+    let env = Env::real();
+    while *reached < all {
+        let error = match env.timeout(Duration::from_secs(5), stream.follow(LOG, place(*reached))).await {
             None => FollowError::Unreachable("late".to_owned()),
             Some(Err(error)) => error,
             Some(Ok(mut follower)) => loop {
                 match env.timeout(Duration::from_secs(3), follower.next()).await {
                     None => break FollowError::Unreachable("silent".to_owned()),
                     Some(Err(error)) => break error,
-                    Some(Ok(frame)) => take(&frame, &mut reached, &mut followed),
+                    Some(Ok(frame)) => take(&frame, reached, followed),
                 }
-                if reached >= all {
-                    return followed;
+                if *reached >= all {
+                    return;
                 }
                 env.sleep(pause).await;
             },
@@ -121,7 +130,6 @@ pub async fn follow_slowly(stream: &dyn Stream, known: u64, all: u64, pause: Dur
         followed.errors.push(error);
         env.sleep(Duration::from_millis(100)).await;
     }
-    followed
 }
 
 fn take(frame: &Frame, reached: &mut u64, followed: &mut Followed) {
