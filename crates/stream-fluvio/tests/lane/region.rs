@@ -146,6 +146,7 @@ impl Node {
     }
 
     /// Writes something of any length into a cart.
+    #[allow(dead_code, reason = "for the figures")]
     pub async fn remark(&self, cart: &str, text: &str) {
         self.command(cart, "remark", json!({ "text": text })).await;
     }
