@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 use sterna_crdt::{Name, RegionId};
 use sterna_env::{Boxed, Scope};
-use sterna_http::{Limits, Metrics, Readiness, ServeOptions, Services};
+use sterna_http::{Limits, Metrics, Readiness, ServeOptions, Services, StreamInfo};
 use sterna_log::{Frame, LogId, Position, TokenKey};
 use sterna_model::Model;
 use sterna_read::Reads;
@@ -113,6 +113,7 @@ pub async fn serve(setup: &Setup, machine: &Machine, process: Arc<Process>) -> R
         writer,
         reads,
         replication,
+        stream: StreamInfo { engine: "memory", endpoint: None },
         tokens: TokenKey::derive(SECRET),
         registry: registry.clone(),
         metrics,
