@@ -1,9 +1,9 @@
 //! Models change while there is data, and while regions run.
 
+use crate::cli::ports_in_a_row;
 use serde_json::{Value, json};
 use std::fs::{self, File};
-use std::net::TcpListener;
-use sterna_tests::{Cluster, Http, Options, eventually, free_port, run, sterna};
+use sterna_tests::{Cluster, Http, Options, eventually, run, sterna};
 
 const FIRST: &str = r#"
 version = 1
@@ -46,7 +46,7 @@ weight = "counter"
 [aggregate.sack.commands.mark]
 args    = { mark = "string", weight = { int = { default = 1 } } }
 effects = [{ insert = "args.mark", to = "marks" }, { add = "args.weight", to = "weight" }]
-upcast  = { weight = "size(args.mark)" }
+upcast  = { weight = "size(get(args, 'mark', ''))" }
 
 [aggregate.sack.commands.entitle]
 was     = "relabel"
@@ -147,7 +147,7 @@ async fn dev_takes_a_safe_change_while_it_runs_and_explains_any_other() {
     let home = tempfile::tempdir().expect("there is a temporary folder");
     let (model, said) = (home.path().join("bags.toml"), home.path().join("said"));
     fs::write(&model, FIRST).expect("a file can be written");
-    let port = two_ports();
+    let port = ports_in_a_row(3);
     let out = File::create(&said).expect("a temporary folder takes files");
     let mut command = sterna();
     command.env("HOME", home.path()).arg("dev").arg(&model).args(["--regions", "one,two", "--port", &port.to_string()]);
@@ -180,12 +180,6 @@ async fn dev_takes_a_safe_change_while_it_runs_and_explains_any_other() {
     })
     .await;
     dev.kill().await.expect("a child can be killed");
-}
-
-/// A port with two free ones behind it.
-fn two_ports() -> u16 {
-    let free = |port: u16| TcpListener::bind(("127.0.0.1", port)).is_ok();
-    (0..100).map(|_| free_port()).find(|port| free(port + 1) && free(port + 2)).expect("a few ports are free")
 }
 
 #[tokio::test]
