@@ -12,6 +12,7 @@ use crate::reactor::Rewinds;
 use crate::source::Source;
 use crate::unheard::Unheard;
 use futures::future::{join_all, try_join_all};
+use parking_lot::Mutex;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
@@ -30,10 +31,12 @@ pub(crate) struct Recovery {
     pub gate: Arc<Gatekeeper>,
     pub rewinds: Arc<Rewinds>,
     pub metrics: Metrics,
+    /// Peers to which frames of older epochs may be on their way, and where this region's log ended.
+    pub late: Mutex<BTreeMap<RegionId, Ends>>,
 }
 
 /// Where this region's log of each shard ends.
-type Ends = BTreeMap<ShardId, Position>;
+pub(crate) type Ends = BTreeMap<ShardId, Position>;
 
 #[derive(Debug, thiserror::Error)]
 enum Failure {
@@ -102,6 +105,9 @@ impl Recovery {
         }
         unheard.add(self.region(), &silent, &ends).await?;
         self.note(&unheard);
+        if self.is_new(&ends) {
+            self.expect_late(&ends);
+        }
         Ok(unheard)
     }
 
@@ -121,6 +127,27 @@ impl Recovery {
                 }
             }
             self.note(unheard);
+            self.fetch_late().await;
+        }
+    }
+
+    /// A frame of an older epoch may still be on its way to a peer that had nothing of it when it was asked.
+    fn expect_late(&self, ends: &Ends) {
+        let mut late = self.late.lock();
+        self.region().peers().for_each(|peer| _ = late.entry(peer).or_insert_with(|| ends.clone()));
+    }
+
+    /// Asks the peers again, until they have applied entries of the current epoch in every shard: such a peer copies no older ones any
+    /// more, so what it answers then is all that it will ever have of them.
+    async fn fetch_late(&self) {
+        let expected = self.late.lock().clone();
+        for (peer, since) in expected {
+            let (me, epoch) = (self.region().me, self.region().life().epoch);
+            let board = &self.region().board;
+            let past = board.shards().all(|shard| board.known(shard, peer).get(me).epoch >= epoch);
+            if self.copy_back(peer, &since).await.is_ok() && past {
+                self.late.lock().remove(&peer);
+            }
         }
     }
 
@@ -139,6 +166,7 @@ impl Recovery {
             for &peer in &asked.holders {
                 failed = failed.and(self.copy_back(peer, &ends).await);
             }
+            self.expect_late(&ends);
             self.source.allow_seals(true);
             self.gate.recovered();
         } else {
@@ -242,6 +270,12 @@ impl Recovery {
     /// What this region spent may be among what they hold.
     fn note(&self, unheard: &Unheard) {
         self.region().set_unheard(unheard.peers().into_iter().map(|(peer, _)| peer).collect());
+    }
+
+    /// Whether nothing was written in the current epoch yet, while there are older ones; `ends` as they were found.
+    fn is_new(&self, ends: &Ends) -> bool {
+        let epoch = self.region().life().epoch;
+        ends.values().all(|end| end.epoch < epoch) && ends.values().any(|end| *end != Position::ZERO)
     }
 
     async fn new_life(&self, reason: &str) -> Result<(), CommitError> {

@@ -82,6 +82,7 @@ impl Replication {
             gate: Arc::clone(&gate),
             rewinds: Arc::clone(&rewinds),
             metrics: metrics.clone(),
+            late: Mutex::default(),
         };
         let unconfirmed = Unconfirmed {
             region: Arc::clone(&region),

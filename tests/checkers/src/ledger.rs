@@ -28,6 +28,11 @@ pub fn ledger(live: &[&Event], void: &[&Event], schema: &Schema) -> BTreeSet<Row
         winner: winner.into(),
     };
     rows.extend(void.iter().map(|event| whole(event, "", "void")));
+    for event in void {
+        for decision in decided_on(event, live, void) {
+            rows.insert(whole(event, &decision.name, "decided-on-void"));
+        }
+    }
     let all = live;
     let live: Vec<&Event> = all.iter().copied().filter(|event| !overruled(event, all)).collect();
     for event in all.iter().filter(|event| overruled(event, all) && event.more_than_deletes()) {
@@ -56,6 +61,15 @@ pub fn ledger(live: &[&Event], void: &[&Event], schema: &Schema) -> BTreeSet<Row
         }
     }
     rows
+}
+
+/// Who decided on a void event, as a person and not as a reaction, without knowing of the twin that makes it void.
+fn decided_on<'a>(void: &Event, live: &[&'a Event], others: &[&Event]) -> Vec<&'a Event> {
+    let better = |twin: &&&Event| twin.key == void.key && twin.rank < void.rank;
+    let better: Vec<&Event> = live.iter().chain(others).filter(better).copied().collect();
+    let unaware = |event: &&&Event| !better.iter().any(|twin| twin.before(event));
+    let decisions = live.iter().filter(|event| event.cause.is_none() && void.before(event)).filter(unaware);
+    if better.is_empty() { Vec::new() } else { decisions.copied().collect() }
 }
 
 type Here<'a> = (&'a [&'a Event], &'a [(usize, Op)]);

@@ -20,6 +20,7 @@ const WAIT: Duration = Duration::from_secs(10);
 const COMMANDS_WITHIN: Duration = Duration::from_secs(60);
 /// How long they may take until everybody has and shows everything, and nothing waits any more.
 const SETTLED_WITHIN: Duration = Duration::from_secs(180);
+const QUIET_POLLS: usize = 6;
 const POLL: Duration = Duration::from_millis(500);
 const PAGE: usize = 1000;
 
@@ -78,22 +79,23 @@ async fn takes_a_command(world: &World, at: usize, region: &'static str) -> Resu
     }
 }
 
-/// Twice in a row, so that nothing that is just under way is missed.
+/// Several times in a row, so that nothing that is just under way is missed: a region looks now and then for what it lost.
 async fn settles(world: &World) -> Result<(), String> {
     let until = world.env.now() + SETTLED_WITHIN;
-    let mut before = None;
+    let (mut before, mut quiet) = (None, 0);
     loop {
         let standing = standing(world).await;
         match standing {
+            Ok(standing) if before.as_ref() == Some(&standing) && quiet < QUIET_POLLS => quiet += 1,
             Ok(standing) if before.as_ref() == Some(&standing) => {
                 world.trace.say(world.now_ms(), "audit", format_args!("settled"));
                 return Ok(());
             }
-            Ok(standing) => before = Some(standing),
+            Ok(standing) => (before, quiet) = (Some(standing), 0),
             Err(why) if world.env.now() > until => return Err(why),
-            Err(_) => before = None,
+            Err(_) => (before, quiet) = (None, 0),
         }
-        world.env.sleep(POLL * 2).await;
+        world.env.sleep(POLL * 4).await;
     }
 }
 

@@ -53,6 +53,7 @@ pub const EVENTS: &[(&str, Source)] = &[
     ("row: add-wins", Source::Run),
     ("row: delete", Source::Run),
     ("row: void", Source::Twins),
+    ("row: decided-on-void", Source::Twins),
 ];
 
 /// Where a count comes from.
