@@ -36,6 +36,8 @@ enum Heal {
     Disk(usize),
     Thaw(usize),
     Start(usize),
+    /// No mending: it dies with what its slow disk has under way.
+    Crash(usize),
 }
 
 /// What a fault touches beside the cluster.
@@ -56,7 +58,12 @@ impl Chaos {
         let now = cluster.now_ms();
         let due: Vec<Heal> = self.healing.iter().filter(|(at, _)| *at <= now).map(|(_, heal)| *heal).collect();
         self.healing.retain(|(at, _)| *at > now);
-        due.into_iter().for_each(|heal| self.heal(heal, cluster));
+        for heal in due {
+            match heal {
+                Heal::Crash(at) => self.crash_now(at, cluster, around),
+                heal => self.heal(heal, cluster),
+            }
+        }
         if now >= self.next_ms {
             self.next_ms = now + self.dice.between(self.pause_ms / 4, 2 * self.pause_ms);
             self.fault(cluster, around);
@@ -65,7 +72,8 @@ impl Chaos {
 
     /// The last fault heals.
     pub fn end(&mut self, cluster: &mut Cluster) {
-        std::mem::take(&mut self.healing).into_iter().for_each(|(_, heal)| self.heal(heal, cluster));
+        let healing = std::mem::take(&mut self.healing).into_iter();
+        healing.filter(|(_, heal)| !matches!(heal, Heal::Crash(_))).for_each(|(_, heal)| self.heal(heal, cluster));
         for at in 0..cluster.machines.len() {
             (0..cluster.machines.len()).for_each(|to| self.heal(Heal::Link(at, to), cluster));
             self.heal(Heal::Disk(at), cluster);
@@ -93,7 +101,7 @@ impl Chaos {
             20..25 => self.cut_from_clients(at, cluster, around.coverage),
             25..34 => self.trouble_stream(cluster, around.coverage),
             34..46 => self.crash(at, cluster, around),
-            46..54 => self.slow_disk(at, cluster, around.coverage),
+            46..54 => self.slow_disk(at, cluster, around.coverage, 400),
             54..58 => self.no_disk(at, cluster, around.coverage),
             58..66 => self.unknown_commits(at, cluster, around.coverage),
             66..68 => self.expire(at, cluster, around.coverage),
@@ -126,6 +134,7 @@ impl Chaos {
                     running.process.thaw();
                 }
             }
+            Heal::Crash(_) => {}
             Heal::Start(at) => {
                 if !cluster.is_up(at) {
                     cluster.start(at);
@@ -187,7 +196,17 @@ impl Chaos {
         self.later(cluster, 1_000, 8_000, Heal::Stream);
     }
 
+    /// Often while its disk is slow, so that something is under way.
     fn crash(&mut self, at: usize, cluster: &mut Cluster, around: &mut Around<'_>) {
+        if self.dice.happens(500) {
+            self.slow_disk(at, cluster, around.coverage, 1_500);
+            self.later(cluster, 100, 1_000, Heal::Crash(at));
+        } else {
+            self.crash_now(at, cluster, around);
+        }
+    }
+
+    fn crash_now(&mut self, at: usize, cluster: &mut Cluster, around: &mut Around<'_>) {
         if !cluster.is_up(at) {
             return;
         }
@@ -206,10 +225,10 @@ impl Chaos {
         around.monitor.look(cluster, around.coverage);
     }
 
-    fn slow_disk(&mut self, at: usize, cluster: &Cluster, coverage: &mut Coverage) {
+    fn slow_disk(&mut self, at: usize, cluster: &Cluster, coverage: &mut Coverage, most_ms: u64) {
         let machine = &cluster.machines[at];
         let Some(process) = machine.running.lock().as_ref().map(|running| Arc::clone(&running.process)) else { return };
-        let (most, dice) = (self.dice.between(5, 400), parking_lot::Mutex::new(Dice::new(self.dice.roll(), "disk")));
+        let (most, dice) = (self.dice.between(5, most_ms), parking_lot::Mutex::new(Dice::new(self.dice.roll(), "disk")));
         cluster.say("chaos", format_args!("{}'s disk takes up to {most} ms", machine.name));
         let env = process.env();
         let pause = move || {
