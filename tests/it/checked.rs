@@ -16,6 +16,8 @@ const SHARDS: u16 = 2;
 const ROUNDS: usize = 5;
 /// Commands that are acknowledged between two faults.
 const ACKED_A_ROUND: usize = 60;
+/// While something is broken, sessions wait for what can't arrive; this many show that others go on.
+const ACKED_IN_TROUBLE: usize = 5;
 const ATTEMPTS_MAX: usize = 3;
 
 /// The model of the simulated clients: each command leaves a mark of its own.
@@ -83,7 +85,7 @@ impl World {
             _ => ("raise", json!({ "mark": mark, "to": self.below(100) })),
         };
         for _ in 0..ATTEMPTS_MAX {
-            let request = self.http[at].command(&format!("{aggregate}/{name}"), args.clone()).key(mark);
+            let request = self.http[at].command(&format!("{aggregate}/{name}"), args.clone()).key(mark).header("prefer", "wait=0.3");
             let token = self.token(client);
             let request = token.iter().fold(request, |request, token| request.token(token));
             let answer = match request.try_send().await {
@@ -121,7 +123,7 @@ impl World {
     async fn read(&self, client: usize) {
         let (at, aggregate) = (self.region(client), format!("thing/{}", self.below(IDS)));
         let Some(token) = self.token(client) else { return };
-        let request = self.http[at].get(&format!("/v1/{aggregate}")).token(&token).header("prefer", "wait=1");
+        let request = self.http[at].get(&format!("/v1/{aggregate}")).token(&token).header("prefer", "wait=0.3");
         let Ok(answer) = request.try_send().await else {
             return self.env.sleep(Duration::from_millis(50)).await;
         };
@@ -150,8 +152,8 @@ impl World {
     }
 
     /// Until clients were told of so many more commands.
-    async fn progress(&self) {
-        let until = self.acked.load(Ordering::Relaxed) + ACKED_A_ROUND;
+    async fn progress(&self, commands: usize) {
+        let until = self.acked.load(Ordering::Relaxed) + commands;
         eventually("clients go on", async || {
             let acked = self.acked.load(Ordering::Relaxed);
             if acked >= until { Ok(()) } else { Err(format!("{acked} of {until} commands")) }
@@ -168,7 +170,7 @@ fn marks(document: &Value) -> BTreeMap<String, i64> {
 /// One fault after the other; all are mended when this returns.
 async fn trouble(cluster: &mut Cluster, world: &World) {
     for round in 0..ROUNDS {
-        world.progress().await;
+        world.progress(ACKED_A_ROUND).await;
         let at = world.below(3) as usize;
         let (victim, other) = (REGIONS[at], REGIONS[(at + 1) % 3]);
         let what = world.below(4);
@@ -182,12 +184,12 @@ async fn trouble(cluster: &mut Cluster, world: &World) {
             }
         }
         if cluster[victim].runs() {
-            world.progress().await;
+            world.progress(ACKED_IN_TROUBLE).await;
         } else {
             // The others go on meanwhile, as far as they can.
             world.env.sleep(Duration::from_millis(world.below(500))).await;
             cluster[victim].spawn();
-            world.progress().await;
+            world.progress(ACKED_IN_TROUBLE).await;
         }
         cluster.isolate(victim, LinkMode::Up);
         cluster[victim].ready().await;

@@ -8,12 +8,15 @@ use crate::logs;
 use crate::monitor::Monitor;
 use std::collections::BTreeSet;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 use sterna_log::{LogId, Position, ShardId};
 use sterna_store::Memory;
 use sterna_store::memory::Fault;
 use sterna_stream::{Faults, Retention};
+
+/// The shortest time that a model may keep keys for.
+const WINDOW_MS_LEAST: i64 = 60_000;
 
 pub struct Chaos {
     dice: Dice,
@@ -45,6 +48,7 @@ pub struct Around<'a> {
     pub monitor: &'a mut Monitor,
     pub coverage: &'a mut Coverage,
     pub history: &'a Shared,
+    pub windows_passed: &'a AtomicU64,
 }
 
 impl Chaos {
@@ -106,7 +110,7 @@ impl Chaos {
             58..66 => self.unknown_commits(at, cluster, around.coverage),
             66..68 => self.expire(at, cluster, around.coverage),
             68..74 => self.freeze(at, cluster, around.coverage),
-            74..80 => self.jump(at, cluster, around.coverage),
+            74..80 => self.jump(at, cluster, around),
             80..88 => self.back_up(at, cluster),
             88..96 => self.restore(at, cluster, around),
             _ => self.roll_out(at, cluster, around.coverage),
@@ -278,15 +282,16 @@ impl Chaos {
         self.later(cluster, 200, 12_000, Heal::Thaw(at));
     }
 
-    fn jump(&mut self, at: usize, cluster: &Cluster, coverage: &mut Coverage) {
+    fn jump(&mut self, at: usize, cluster: &Cluster, around: &mut Around<'_>) {
         let (most_ms, everybody) = *self.dice.pick(&[(2_000, false), (2_000, false), (20_000, false), (150_000, true)]);
         let by_ms = self.dice.between(0, most_ms) as i64 * if everybody || self.dice.happens(600) { 1 } else { -1 };
         let whose = if everybody { cluster.skews.clone() } else { vec![Arc::clone(&cluster.skews[at])] };
         let name = if everybody { "every" } else { REGIONS[at] };
         cluster.say("chaos", format_args!("{name} clock jumps by {by_ms} ms"));
         whose.iter().for_each(|skew| _ = skew.fetch_add(by_ms * 1000, Ordering::Relaxed));
-        coverage.count("clock jumped");
-        coverage.count_if("keys expired", everybody && by_ms > 120_000);
+        around.windows_passed.fetch_add(u64::from(by_ms > WINDOW_MS_LEAST), Ordering::Relaxed);
+        around.coverage.count("clock jumped");
+        around.coverage.count_if("keys expired", everybody && by_ms > 2 * WINDOW_MS_LEAST);
     }
 
     fn back_up(&mut self, at: usize, cluster: &Cluster) {

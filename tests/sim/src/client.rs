@@ -9,7 +9,7 @@ use crate::trace::Trace;
 use crate::workload::{self, Command};
 use parking_lot::Mutex;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 use sterna_checkers::{Answer, Attempt, Pass, Read, Step};
 use sterna_env::Env;
@@ -25,6 +25,8 @@ pub struct World {
     pub coverage: Arc<Mutex<Coverage>>,
     pub trace: Trace,
     pub stop: Arc<AtomicBool>,
+    /// How often more time passed at once than a key may be kept for: what is settled by then may be forgotten.
+    pub windows_passed: Arc<AtomicU64>,
     /// By client.
     pub tokens: Arc<Mutex<Vec<Option<String>>>>,
 }
@@ -71,6 +73,7 @@ impl Client {
         }
         let if_match = if command.name == "keep" && self.dice.happens(500) { self.etag(region, &command.aggregate).await } else { None };
         let key = if self.dice.happens(100) { None } else { Some(format!("k-{}", command.mark)) };
+        let windows_passed = self.world.windows_passed.load(Ordering::Relaxed);
         let mut bare = false;
         for attempt in 0..ATTEMPTS_MAX {
             let (reply, with_token) = self.send(region, &command, key.as_deref(), if_match.as_deref(), bare).await;
@@ -92,6 +95,9 @@ impl Client {
                 region = next;
                 let pause = self.dice.between(50, 800);
                 self.world.env.sleep(Duration::from_millis(pause)).await;
+                if self.world.windows_passed.load(Ordering::Relaxed) != windows_passed {
+                    break;
+                }
             }
         }
     }

@@ -78,6 +78,7 @@ impl Run {
             coverage: Arc::default(),
             trace,
             stop: Arc::new(AtomicBool::new(false)),
+            windows_passed: Arc::default(),
             tokens: Arc::new(Mutex::new(vec![None; plan.clients])),
         };
         let chaos = Chaos::new(seed, plan.regions, plan.fault_ms);
@@ -119,7 +120,7 @@ impl Run {
         while !done(self) {
             if faults {
                 let Self { cluster, chaos, monitor, coverage, world, .. } = self;
-                chaos.step(cluster, &mut Around { monitor, coverage, history: &world.history });
+                chaos.step(cluster, &mut Around { monitor, coverage, history: &world.history, windows_passed: &world.windows_passed });
             }
             if let Err(error) = self.cluster.sim.step() {
                 return Err(Violation::new("liveness", format!("a process ended: {error}")));
