@@ -12,9 +12,11 @@ mod durable;
 mod evolution;
 #[cfg(feature = "fluvio")]
 mod fluvio;
+mod homes;
 mod keys;
 mod language;
 mod load;
+mod lost;
 mod metrics;
 mod order;
 mod peers;

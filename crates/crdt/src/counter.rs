@@ -60,7 +60,7 @@ pub enum Side {
 
 /// The rights matrix of escrow (Balegas et al., "Extending Eventually Consistent Cloud Databases for Enforcing Numeric
 /// Invariants", 2015), once for each bound. The cell `(r, r)` sums what `r` added and took away, `(r, s)` what `r` gave to `s`; only `r`
-/// writes its row, so that no right is counted twice.
+/// writes its row, so that no right is counted twice, or, once `r` was declared lost, the one region that is its heir.
 ///
 /// Nothing is ever removed from it: what was added, spent or given stays also when the aggregate is deleted, since another region may be
 /// spending rights at that moment.
@@ -79,9 +79,9 @@ impl Bounded {
     }
 
     /// A negative amount gives rights to add.
-    pub fn give(&mut self, amount: i64, to: RegionId, update: &Update, open: bool) {
+    pub fn give(&mut self, amount: i64, (from, to): (Option<RegionId>, RegionId), update: &Update, open: bool) {
         let side = if amount < 0 { Side::Up } else { Side::Down };
-        let cell = self.cell((update.dot.incarnation.region(), to, side));
+        let cell = self.cell((from.unwrap_or(update.dot.incarnation.region()), to, side));
         cell.add(amount.saturating_abs(), update, open);
     }
 
@@ -94,9 +94,7 @@ impl Bounded {
     }
 
     pub fn close(&mut self, dot: Dot) {
-        let region = dot.incarnation.region();
-        let row = self.cells.iter_mut().filter(|((giver, ..), _)| *giver == region);
-        row.for_each(|(_, counter)| counter.close(dot));
+        self.cells.iter_mut().for_each(|(_, counter)| counter.close(dot));
     }
 
     pub fn is_vacant(&self) -> bool {

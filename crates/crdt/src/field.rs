@@ -80,7 +80,7 @@ impl Field {
             }
             (State::Counter(counter), _, Action::Add(delta)) => counter.add(*delta, update, open),
             (State::Bounded(bounded), _, Action::Add(delta)) => bounded.add(*delta, update, open),
-            (State::Bounded(bounded), _, Action::Give { amount, to }) => bounded.give(*amount, *to, update, open),
+            (State::Bounded(bounded), _, Action::Give { amount, to, from }) => bounded.give(*amount, (*from, *to), update, open),
             (State::Flag(dots), _, Action::Set { .. }) => dots.add(update, open),
             (State::Set(elements), _, Action::Insert(value)) => match elements.get_mut(value) {
                 Some(dots) => dots.add(update, open),

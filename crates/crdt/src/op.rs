@@ -34,6 +34,8 @@ pub enum Action {
     Give {
         amount: i64,
         to: RegionId,
+        /// Whose rights they were, if not the origin's: of a region that was declared lost.
+        from: Option<RegionId>,
     },
 }
 

@@ -49,7 +49,7 @@ fn check_op(fields: &Fields, update: &Update, op: &Op, schema: &dyn Schema) -> R
         (FieldKind::Map(_), None) | (_, Some(_)) => false,
         (kind, None) => kind.takes(&op.action),
     };
-    let to_itself = matches!(op.action, Action::Give { to, .. } if to == update.dot.incarnation.region());
+    let to_itself = matches!(op.action, Action::Give { to, from, .. } if to == from.unwrap_or(update.dot.incarnation.region()));
     if !fits || to_itself {
         return Err(ApplyError::Unfit { field: field() });
     }

@@ -21,6 +21,8 @@ pub fn router(services: Services) -> Router {
         .route("/v1/{aggregate}/{id}", get(reads::document))
         .route("/v1/{aggregate}/{id}/events", get(reads::history))
         .route("/v1/{aggregate}/{id}/{command}", post(command::post))
+        .route("/admin/regions/{region}/lost", post(admin::declare_lost))
+        .route("/admin/homes/{type}/move", post(admin::move_homes))
         .route("/admin/views/{view}/rebuild", post(admin::rebuild))
         .route("/openapi.json", get(openapi::get))
         .route("/problems", get(problem::pages))

@@ -30,6 +30,17 @@ struct Status {
     views: Vec<View>,
     /// Of bounded counters, summed over all aggregates, as of a few seconds ago.
     rights: Vec<Rights>,
+    /// Of types with a home, where this region knows the homes to be.
+    homes: Vec<Home>,
+}
+
+/// The shards whose aggregates of a type accept commands in a region.
+#[derive(Serialize)]
+struct Home {
+    #[serde(rename = "type")]
+    kind: String,
+    region: String,
+    shards: Vec<u16>,
 }
 
 /// What a region may still take (bound `min`) or add (bound `max`), as this region knows.
@@ -75,6 +86,8 @@ struct Origin {
     behind: bool,
     lag_seconds: f64,
     refused: Option<String>,
+    /// An operator declared it lost; its heir.
+    lost: Option<String>,
     last_error: Option<String>,
     clock_skew_ms: Option<i64>,
     models: Vec<Model>,
@@ -147,7 +160,7 @@ fn status(services: &Services) -> Status {
         endpoint: services.stream.endpoint.clone(),
         publish_error: replication.publish_error.clone(),
     };
-    let others = replication.origins.into_iter().map(|status| origin(status, &reads.projected));
+    let others = replication.origins.into_iter().map(|status| origin(region, status, &reads.projected));
     Status {
         region: region.name.to_string(),
         version: env!("CARGO_PKG_VERSION"),
@@ -163,6 +176,7 @@ fn status(services: &Services) -> Status {
         stream,
         regions: std::iter::once(this(region, &reads.projected)).chain(others).collect(),
         views: reads.views.into_iter().map(view).collect(),
+        homes: homes(region),
         rights: services.replication.rights_left().into_iter().map(rights).collect(),
     }
 }
@@ -196,6 +210,7 @@ fn this(region: &Region, projected: &Progress) -> Origin {
         behind: false,
         lag_seconds: 0.0,
         refused: None,
+        lost: None,
         last_error: None,
         clock_skew_ms: None,
         models: Vec::new(),
@@ -203,7 +218,7 @@ fn this(region: &Region, projected: &Progress) -> Origin {
     }
 }
 
-fn origin(status: OriginStatus, projected: &Progress) -> Origin {
+fn origin(region: &Region, status: OriginStatus, projected: &Progress) -> Origin {
     let logs = status.shards.iter().map(|log| Log {
         shard: log.shard.0,
         copied: log.copied.to_string(),
@@ -220,10 +235,23 @@ fn origin(status: OriginStatus, projected: &Progress) -> Origin {
         lag_seconds: status.lag.as_secs_f64(),
         logs: logs.collect(),
         refused: status.refused,
+        lost: region.fence(status.region).filter(|f| f.ends.is_some()).map(|fence| region.membership.name(fence.heir).to_string()),
         last_error: status.last_error,
         clock_skew_ms: status.clock_skew_ms,
         models: status.models.iter().map(|model| Model { version: model.version, hash: format!("{:016x}", model.hash) }).collect(),
     }
+}
+
+fn homes(region: &Region) -> Vec<Home> {
+    let mut homes: Vec<Home> = Vec::new();
+    for (kind, shard, home) in region.homes().all() {
+        let name = region.membership.name(home.region);
+        match homes.iter_mut().find(|home| *home.kind == *kind && *home.region == *name) {
+            Some(home) => home.shards.push(shard.0),
+            None => homes.push(Home { kind: kind.to_string(), region: name.to_string(), shards: vec![shard.0] }),
+        }
+    }
+    homes
 }
 
 fn rights(left: sterna_replicate::RightsLeft) -> Rights {

@@ -11,7 +11,11 @@ const BATCHES: u32 = 1000;
 const BATCH: u32 = 200;
 
 fn main() {
-    let entry = Entry { events: vec![departure()], applied: Applied(vec![(RegionId(1), position(5)), (RegionId(2), position(6))]) };
+    let entry = Entry {
+        events: vec![departure()],
+        applied: Applied(vec![(RegionId(1), position(5)), (RegionId(2), position(6))]),
+        ..Entry::default()
+    };
     let encoded = entry.encode();
     assert_eq!(Entry::decode(&encoded).as_ref(), Ok(&entry));
     let encode_us = cost_us(|| drop(black_box(black_box(&entry).encode())));

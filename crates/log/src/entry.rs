@@ -3,7 +3,8 @@
 use crate::codec::{self, DecodeError, ENTRY};
 use crate::event::Event;
 use crate::progress::Applied;
-use crate::wire::{Fields, read_event, read_place, write_applied, write_event};
+use crate::wire::{Field, Fields, read_event, read_place, write_applied, write_event};
+use sterna_crdt::{Name, RegionId};
 
 /// The events of one commit, and what the region had applied of the other regions' logs of this shard. A resolver merges an
 /// entry only when it has applied that much too. The event at `i` has the entry's position with `index = i`.
@@ -11,6 +12,17 @@ use crate::wire::{Fields, read_event, read_place, write_applied, write_event};
 pub struct Entry {
     pub events: Vec<Event>,
     pub applied: Applied,
+    /// Homes that this commit gave away. An entry without events has the position of one with a single event.
+    pub handovers: Vec<Handover>,
+}
+
+/// From here on commands of the type's aggregates in this shard are accepted in another region only, once it has merged this entry.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Handover {
+    pub kind: Name,
+    pub to: RegionId,
+    /// Greater than that of every home before.
+    pub term: u64,
 }
 
 impl Entry {
@@ -18,6 +30,13 @@ impl Entry {
         codec::seal_with(ENTRY, |to| {
             self.events.iter().for_each(|event| write_event(to, EVENTS, event));
             write_applied(to, APPLIED, &self.applied);
+            self.handovers.iter().for_each(|handover| {
+                to.message(HANDOVERS, |to| {
+                    to.bytes(1, handover.kind.as_bytes());
+                    to.uint(2, u64::from(handover.to.0));
+                    to.uint(3, handover.term);
+                });
+            });
         })
     }
 
@@ -31,12 +50,36 @@ impl Entry {
                     let (origin, position) = read_place(field)?;
                     entry.applied.raise(origin, position);
                 }
+                HANDOVERS => entry.handovers.push(read_handover(field)?),
                 _ => {}
             }
         }
         Ok(entry)
     }
+
+    /// The index of its last position.
+    pub fn last_index(&self) -> Option<u16> {
+        match (self.events.len(), self.handovers.len()) {
+            (0, 0) => None,
+            (events, _) => Some(events.saturating_sub(1) as u16),
+        }
+    }
+}
+
+fn read_handover(field: Field) -> Result<Handover, DecodeError> {
+    let mut fields = field.fields()?;
+    let (mut kind, mut to, mut term) = ("", RegionId(0), 0);
+    while let Some((tag, field)) = fields.next()? {
+        match tag {
+            1 => kind = field.text()?,
+            2 => to = RegionId(field.u16()?),
+            3 => term = field.uint()?,
+            _ => {}
+        }
+    }
+    Ok(Handover { kind: kind.into(), to, term })
 }
 
 const EVENTS: u32 = 1;
 const APPLIED: u32 = 2;
+const HANDOVERS: u32 = 3;

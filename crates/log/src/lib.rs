@@ -15,7 +15,7 @@ mod token;
 mod wire;
 
 pub use codec::DecodeError;
-pub use entry::Entry;
+pub use entry::{Entry, Handover};
 pub use event::{Cause, Event, Reaction, Send};
 pub use frame::{Frame, FrameEntry, ModelHeld};
 pub use membership::{Member, Membership};

@@ -25,6 +25,18 @@ struct EntryWire {
     events: Vec<EventWire>,
     #[prost(message, repeated, tag = "2")]
     applied: Vec<PlaceWire>,
+    #[prost(message, repeated, tag = "3")]
+    handovers: Vec<HandoverWire>,
+}
+
+#[derive(Message)]
+struct HandoverWire {
+    #[prost(string, tag = "1")]
+    kind: String,
+    #[prost(uint32, tag = "2")]
+    to: u32,
+    #[prost(uint64, tag = "3")]
+    term: u64,
 }
 
 #[derive(Message)]
@@ -172,6 +184,8 @@ struct GiveWire {
     amount: i64,
     #[prost(uint32, tag = "2")]
     to: u32,
+    #[prost(uint32, optional, tag = "3")]
+    from: Option<u32>,
 }
 
 /// Without a case: null.

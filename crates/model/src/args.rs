@@ -8,6 +8,7 @@ pub(crate) use values::{stored, text_value};
 use crate::json::write_object;
 use crate::value_type::Slot;
 use crate::{Command, expr::Expr};
+use serde::{Deserialize, Serialize};
 use std::borrow::Cow;
 use sterna_crdt::{Name, Value};
 
@@ -32,7 +33,7 @@ impl ArgDef {
 pub struct Args(pub(crate) Vec<Value>);
 
 /// One mistake in a command's arguments.
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct ArgError {
     /// RFC 6901.
     pub pointer: String,

@@ -6,7 +6,6 @@ mod canonical;
 mod commands;
 mod effects;
 mod fields;
-mod not_yet;
 mod reactions;
 mod types;
 mod views;

@@ -1,6 +1,8 @@
 //! What peers ask of this region beside its logs. The first byte of a request says which part answers.
 
 use crate::escrow::Teller;
+use crate::homes::{HandOver, Host};
+use crate::lost::Registrar;
 use bytes::Bytes;
 use sterna_crdt::RegionId;
 use sterna_stream::FollowError;
@@ -8,14 +10,27 @@ use sterna_stream::FollowError;
 /// [`crate::escrow`]: rights of a bounded counter.
 pub(crate) const RIGHTS: u8 = 1;
 
+/// [`crate::homes`]: commands, and homes to be given away.
+pub(crate) const COMMANDS: u8 = 2;
+pub(crate) const HAND_OVER: u8 = 3;
+
+/// [`crate::lost`]: regions that were declared lost.
+pub(crate) const LOST: u8 = 4;
+
 pub(crate) struct Desk {
     pub rights: Teller,
+    pub host: Host,
+    pub hand_over: HandOver,
+    pub registrar: Registrar,
 }
 
 impl Desk {
     pub async fn answer(&self, from: RegionId, request: Bytes) -> Result<Bytes, FollowError> {
         match request.first() {
             Some(&RIGHTS) => self.rights.answer(from, &request[1..]).await,
+            Some(&COMMANDS) => self.host.answer(&request[1..]).await,
+            Some(&HAND_OVER) => self.hand_over.answer(&request[1..]).await,
+            Some(&LOST) => self.registrar.answer(&request[1..]).await,
             _ => Err(FollowError::Malformed("a request of a newer release".to_owned())),
         }
     }

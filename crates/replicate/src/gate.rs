@@ -16,6 +16,8 @@ pub(crate) struct Gatekeeper {
     peers: Arc<Peers>,
     /// Why the region is not known to hold all of its own log.
     recovering: Mutex<Option<String>>,
+    /// Why the region never opens again.
+    ended: Mutex<Option<String>>,
     changed: watch::Sender<()>,
     opened: watch::Sender<bool>,
 }
@@ -24,12 +26,30 @@ impl Gatekeeper {
     pub fn new(region: Arc<Region>, peers: Arc<Peers>) -> Self {
         let reason = "it is starting, and asks its peers whether it still has all of its own log".to_owned();
         region.set_gate(Gate::Closed(reason.clone()));
-        Self { region, peers, recovering: Mutex::new(Some(reason)), changed: watch::Sender::new(()), opened: watch::Sender::new(false) }
+        Self {
+            region,
+            peers,
+            recovering: Mutex::new(Some(reason)),
+            ended: Mutex::default(),
+            changed: watch::Sender::new(()),
+            opened: watch::Sender::new(false),
+        }
     }
 
     pub fn close(&self, reason: &str) {
         let mut recovering = self.recovering.lock();
         *recovering = Some(reason.to_owned());
+        self.set(Gate::Closed(reason.to_owned()));
+    }
+
+    /// Nothing opens it again.
+    pub fn close_for_good(&self, reason: &str) {
+        let mut ended = self.ended.lock();
+        if ended.is_none() {
+            tracing::error!(reason, "this region takes no commands any more");
+            *ended = Some(reason.to_owned());
+        }
+        drop(ended);
         self.set(Gate::Closed(reason.to_owned()));
     }
 
@@ -87,6 +107,7 @@ impl Gatekeeper {
     }
 
     fn set(&self, gate: Gate) {
+        let gate = self.ended.lock().clone().map_or(gate, Gate::Closed);
         self.region.set_gate(gate);
     }
 }

@@ -8,7 +8,9 @@ mod claims;
 mod desk;
 mod escrow;
 mod gate;
+mod homes;
 pub mod limits;
+mod lost;
 mod metrics;
 mod peers;
 mod reactor;
@@ -23,6 +25,8 @@ mod unheard;
 mod upgrade;
 
 pub use escrow::RightsLeft;
+pub use homes::{HomeMoved, MoveRefused};
+pub use lost::{DeclareRefused, Declared};
 pub use metrics::Metrics;
 pub use peers::{Peer, Peers};
 pub use replication::{Options, Replication};

@@ -70,6 +70,24 @@ pub const SURVEY_EVERY: Duration = Duration::from_secs(5);
 pub const SURVEY_PAGE: usize = 128;
 pub const SURVEY_PAUSE: Duration = Duration::from_millis(50);
 
+/// Commands of one shard that wait to be sent to their home, and of these how many, of how many bytes, go in one request.
+pub const FORWARD_QUEUED_MAX: usize = 1_024;
+pub const FORWARD_BATCH_MAX: usize = 128;
+pub const FORWARD_BATCH_BYTES: usize = 1 << 20;
+/// How long a home may take to answer, beside what a command asks it to wait for its token.
+pub const FORWARD_WAIT: Duration = Duration::from_secs(5);
+/// A command that arrives while its home moves is tried again until then, this often.
+pub const FORWARD_MOVED_WAIT: Duration = Duration::from_secs(5);
+pub const FORWARD_MOVED_PAUSE: Duration = Duration::from_millis(25);
+
+/// One answer about a region that is lost.
+pub const FREEZE_WAIT: Duration = Duration::from_secs(3);
+/// How often the others are asked which regions were declared lost.
+pub const RUMOUR_EVERY: Duration = Duration::from_secs(2);
+/// How often a lost region's heir looks for what it had: first, and while there is nothing.
+pub const HEIR_PAUSE_FIRST: Duration = Duration::from_secs(1);
+pub const HEIR_PAUSE_MAX: Duration = Duration::from_secs(60);
+
 /// Reactions of one shard's log under way at once.
 pub const REACTIONS_IN_FLIGHT_MAX: usize = 128;
 /// Bytes of the log read at once for reactions.

@@ -35,6 +35,9 @@ pub struct Metrics {
     /// Requests for rights, by what came: given, nothing, failed.
     pub rights_asked: IntCounterVec,
     pub rights_spread: IntCounter,
+    pub rights_inherited: IntCounter,
+    /// Commands sent to their home, by what came: accepted, refused, home-away.
+    pub forwarded: IntCounterVec,
 }
 
 impl Metrics {
@@ -137,6 +140,12 @@ impl Metrics {
             )
             .expect("the name is valid"),
             rights_asked: counters("sterna_replicate_rights_asked_total", "Requests to other regions for rights, by what came.", "answer"),
+            forwarded: counters(
+                "sterna_replicate_forwarded_total",
+                "Commands sent to the region that is their home, by outcome.",
+                "outcome",
+            ),
+            rights_inherited: counter("sterna_replicate_rights_inherited_total", "Times that rights of a lost region were taken over."),
             rights_spread: counter("sterna_replicate_rights_spread_total", "Times that rights were given to others before they asked."),
         };
         if let Some(registry) = registry {
@@ -169,6 +178,8 @@ impl Metrics {
             Box::new(self.rights_left.clone()),
             Box::new(self.rights_asked.clone()),
             Box::new(self.rights_spread.clone()),
+            Box::new(self.rights_inherited.clone()),
+            Box::new(self.forwarded.clone()),
         ];
         for collector in all {
             registry.register(collector).expect("each metric is registered once");

@@ -171,7 +171,7 @@ impl Recovery {
             self.gate.recovered();
         } else {
             let old_ends = self.region().board.shards().map(|shard| (shard, self.source.claims().old_end(shard))).collect();
-            for peer in self.region().peers() {
+            for peer in self.region().living_peers() {
                 failed = failed.and(self.copy_back(peer, &old_ends).await);
             }
         }
@@ -181,7 +181,7 @@ impl Recovery {
 
     /// Asks every peer for what it holds behind `ends`, for up to [`RECOVERY_WAIT`].
     async fn ask(&self, ends: &Ends) -> Result<Asked, Failure> {
-        let peers: Vec<RegionId> = self.region().peers().collect();
+        let peers: Vec<RegionId> = self.region().living_peers().collect();
         let answers = join_all(peers.iter().map(|peer| self.env().timeout(RECOVERY_WAIT, self.ask_peer(*peer, ends)))).await;
         let mut asked = Asked::default();
         let epoch = self.region().life().epoch;
@@ -269,7 +269,8 @@ impl Recovery {
 
     /// What this region spent may be among what they hold.
     fn note(&self, unheard: &Unheard) {
-        self.region().set_unheard(unheard.peers().into_iter().map(|(peer, _)| peer).collect());
+        let living = unheard.peers().into_iter().map(|(peer, _)| peer).filter(|peer| !self.region().is_lost(*peer));
+        self.region().set_unheard(living.collect());
     }
 
     /// Whether nothing was written in the current epoch yet, while there are older ones; `ends` as they were found.

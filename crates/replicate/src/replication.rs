@@ -3,7 +3,9 @@
 use crate::desk::Desk;
 use crate::escrow::{Broker, RightsLeft, Spread, Survey, Teller};
 use crate::gate::Gatekeeper;
+use crate::homes::{Forwarder, HandOver, HomeMoved, Host, MoveRefused, Moves};
 use crate::limits::GAUGES_EVERY;
+use crate::lost::{Declare, DeclareRefused, Declared, Heir, Registrar, Rumour};
 use crate::metrics::Metrics;
 use crate::peers::Peers;
 use crate::reactor::{Reactor, Rewinds};
@@ -30,6 +32,8 @@ pub struct Replication {
     troubles: Arc<Troubles>,
     started: Instant,
     rights: Arc<Mutex<Vec<RightsLeft>>>,
+    moves: Moves,
+    declare: Declare,
 }
 
 pub struct Options<'a> {
@@ -54,7 +58,18 @@ impl Replication {
 
         let broker = Arc::new(Broker::new(Arc::clone(&region), Arc::clone(&repair), Arc::clone(&peers), metrics.clone()));
         writer.set_broker(broker.clone());
-        source.set_desk(Desk { rights: Teller { writer: Arc::downgrade(&writer) } });
+        let weak = || Arc::downgrade(&writer);
+        let hand_over = HandOver { writer: weak(), peers: Arc::clone(&peers) };
+        source.set_desk(Desk {
+            rights: Teller { writer: weak() },
+            host: Host { writer: weak() },
+            hand_over,
+            registrar: Registrar { writer: weak() },
+        });
+        let declare = Declare { writer: Arc::clone(&writer), repair: Arc::clone(&repair), peers: Arc::clone(&peers) };
+        let rumour = Rumour { writer: Arc::clone(&writer), repair: Arc::clone(&repair), gate: Arc::clone(&gate) };
+        let heir = Heir { writer: Arc::clone(&writer), metrics: metrics.clone() };
+        let moves = Moves { writer: Arc::clone(&writer), repair: Arc::clone(&repair), peers: Arc::clone(&peers) };
         let rights = Arc::new(Mutex::default());
         let survey = Survey { writer: Arc::clone(&writer), metrics: metrics.clone(), found: Arc::clone(&rights) };
         let spread = Spread { writer: Arc::clone(&writer), broker, metrics: metrics.clone() };
@@ -77,7 +92,7 @@ impl Replication {
         };
         let recovery = Recovery {
             writer: Arc::clone(&writer),
-            repair,
+            repair: Arc::clone(&repair),
             source: Arc::clone(&source),
             gate: Arc::clone(&gate),
             rewinds: Arc::clone(&rewinds),
@@ -92,7 +107,7 @@ impl Replication {
         };
         let reactor = Reactor { writer, gate: Arc::clone(&gate), rewinds, metrics: metrics.clone() };
         let started = region.env.now();
-        let replication = Arc::new(Self { region: Arc::clone(&region), source, peers, metrics, troubles, started, rights });
+        let replication = Arc::new(Self { region: Arc::clone(&region), source, peers, metrics, troubles, started, rights, moves, declare });
 
         scope.spawn_until_stop(async move { gate.run().await });
         scope.spawn_until_stop(recovery.run());
@@ -103,6 +118,9 @@ impl Replication {
             Arc::new(resolver).start(scope);
             let names: Vec<_> = region.peers().map(|peer| region.membership.name(peer)).collect();
             replication.metrics.declare(names.iter().map(|name| &**name));
+            replication.moves.writer.set_forwarder(Forwarder::start(&replication.moves.writer, &repair, &replication.metrics, scope));
+            scope.spawn_until_stop(rumour.run());
+            scope.spawn_until_stop(heir.run());
             scope.spawn_until_stop(spread.run());
             scope.spawn_until_stop(survey.run());
             scope.spawn_until_stop(Arc::clone(&replication).keep_gauges());
@@ -119,6 +137,17 @@ impl Replication {
             publish_error: self.troubles.any(),
             reactions_pending: self.metrics.reactions_pending.get().max(0) as u64,
         }
+    }
+
+    /// Moves the homes of a type to a region: of one shard, or of all.
+    pub async fn move_homes(&self, kind: &str, to: &str, shard: Option<u16>) -> Result<Vec<HomeMoved>, MoveRefused> {
+        self.moves.run(kind, to, shard).await
+    }
+
+    /// Declares a region lost, for good: what it has that no other region has copied never counts. `heir`, or this region, takes over its
+    /// rights and its homes.
+    pub async fn declare_lost(&self, lost: &str, heir: Option<&str>) -> Result<Declared, DeclareRefused> {
+        self.declare.run(lost, heir).await
     }
 
     /// What each region has left of bounded counters, by field, as of a few seconds ago.

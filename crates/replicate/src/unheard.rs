@@ -18,7 +18,7 @@ impl Unheard {
     pub async fn load(region: &Region) -> Result<Self, ReadError> {
         let snapshot = region.store.snapshot().await?;
         let mut unheard = Self::default();
-        for peer in region.peers() {
+        for peer in region.living_peers() {
             let shards: Vec<ShardId> = region.board.shards().collect();
             let wanted: Vec<Bytes> = shards.iter().map(|shard| key(region, peer, *shard)).collect();
             let found = snapshot.get_many(&wanted).await?;

@@ -1,8 +1,8 @@
 //! Who has applied what, as this process knows it.
 
 use crate::Tally;
-use parking_lot::Mutex;
-use std::collections::BTreeMap;
+use parking_lot::{Mutex, RwLock};
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 use sterna_crdt::RegionId;
@@ -16,6 +16,8 @@ pub struct Board {
     shards: Vec<Mutex<ShardBoard>>,
     changed: Vec<watch::Sender<u64>>,
     any: watch::Sender<u64>,
+    /// Regions that were declared lost: nothing waits for them.
+    left_out: RwLock<BTreeSet<RegionId>>,
     events: AtomicU64,
     /// How many verdicts this process has written, by shard.
     verdicts: Vec<AtomicU64>,
@@ -49,6 +51,7 @@ impl Board {
             shards: (0..shards).map(|_| Mutex::default()).collect(),
             changed: senders(),
             any: watch::Sender::new(0),
+            left_out: RwLock::default(),
             events: AtomicU64::new(0),
             verdicts: (0..shards).map(|_| AtomicU64::new(0)).collect(),
             notices: (0..shards).map(|_| Notify::new()).collect(),
@@ -92,18 +95,23 @@ impl Board {
 
     /// The position up to which every one of `members` has applied `log`: events up to there are settled, their causes aside.
     pub fn applied_by_all(&self, log: LogId, me: RegionId, members: impl Iterator<Item = RegionId>) -> Position {
+        let left_out = self.left_out.read();
         let board = self.at(log.shard).lock();
         let of = |region: RegionId| match region {
             region if region == log.origin => Position::new(u64::MAX, [0xff; 10], u16::MAX),
             region if region == me => board.applied.get(log.origin),
             region => board.known.get(&region).map_or(Position::ZERO, |applied| applied.get(log.origin)),
         };
-        let mut all: Vec<Position> = members.map(of).collect();
+        let mut all: Vec<Position> = members.filter(|region| !left_out.contains(region)).map(of).collect();
         if mutation::on("settled-too-early") && all.len() > 1 {
             all.sort_unstable();
             all.remove(0);
         }
         all.into_iter().min().unwrap_or_default()
+    }
+
+    pub(crate) fn leave_out(&self, region: RegionId) {
+        self.left_out.write().insert(region);
     }
 
     pub fn raise_copied(&self, log: LogId, position: Position) {

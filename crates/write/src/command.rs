@@ -1,7 +1,9 @@
 //! What a client asks, and what it is answered.
 
+use crate::keys::home::HomeRecord;
 use crate::{ETag, Lack, Region};
 use bytes::Bytes;
+use serde::{Deserialize, Serialize};
 use std::time::Duration;
 use sterna_crdt::{Dot, Name};
 use sterna_log::{AggregateId, Cause, LogId, Position, Token};
@@ -47,7 +49,7 @@ pub struct Accepted {
 }
 
 /// Nothing was done. What may help is in each message; [`Refused::retry`] says whether trying again can.
-#[derive(Clone, Debug, thiserror::Error)]
+#[derive(Clone, Debug, thiserror::Error, Serialize, Deserialize)]
 pub enum Refused {
     #[error("there is no aggregate type `{kind}` in the model{}", hint(.suggestion))]
     UnknownType { kind: Name, suggestion: Option<Name> },
@@ -84,6 +86,9 @@ pub enum Refused {
         .missing.join(", ")
     )]
     RightsUnknown { field: Name, missing: Vec<Name> },
+    /// `moved`: the region that answers is not the home, and knows of this one.
+    #[error("commands of `{kind}` are accepted in region {home}: {reason}")]
+    HomeAway { kind: Name, home: Name, moved: Option<HomeRecord>, reason: String },
     #[error("the aggregate would have {bytes} bytes; the most is {bytes_max}")]
     AggregateTooLarge { bytes: usize, bytes_max: usize },
     #[error("the aggregate is parked, because an event of it could not be applied: {reason}")]
@@ -115,12 +120,18 @@ impl Refused {
         match self {
             Self::BehindToken { .. }
             | Self::RightsUnknown { .. }
+            | Self::HomeAway { .. }
             | Self::Overloaded
             | Self::NotAccepting { .. }
             | Self::Full
             | Self::Unavailable(_) => Retry::SameKey,
             _ => Retry::Never,
         }
+    }
+
+    pub(crate) fn not_home(kind: &Name, home: HomeRecord, region: &Region) -> Self {
+        let reason = format!("this is region {}", region.name);
+        Self::HomeAway { kind: kind.clone(), home: region.membership.name(home.region), moved: Some(home), reason }
     }
 
     pub(crate) fn bound_reached(lack: Lack, region: &Region) -> Self {
@@ -177,6 +188,7 @@ impl Refused {
             Self::Evaluation { .. } => "evaluation-failed",
             Self::BoundReached { .. } => "bound-reached",
             Self::RightsUnknown { .. } => "rights-unknown",
+            Self::HomeAway { .. } => "home-away",
             Self::AggregateTooLarge { .. } => "aggregate-too-large",
             Self::Parked { .. } => "parked",
             Self::VoidCause => "void-cause",

@@ -6,12 +6,13 @@
 //! any more: when it is settled, or at once if it can have no twin.
 
 use crate::{Aggregate, Refused, Region};
+use serde::{Deserialize, Serialize};
 use sterna_crdt::{Action, Dot, FieldKind, Incarnation, Name, Op, RegionId, Side};
 use sterna_log::{Position, ShardId};
 use sterna_model::AggregateType;
 
 /// What a refused command lacked.
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct Lack {
     pub field: Name,
     pub side: Side,
@@ -128,11 +129,13 @@ fn first_share(kind: &FieldKind, side: Side, of: RegionId, region: &Region) -> O
     Some(if at < founders { i64::try_from(share.max(0)).unwrap_or(i64::MAX) } else { 0 })
 }
 
-/// Rights for other regions, to be taken from this one.
+/// Rights that go to other regions, or that an heir takes over.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Give {
     pub field: Name,
     pub side: Side,
+    /// Whose rights; this region's own, if it is no other one's heir.
+    pub from: Option<RegionId>,
     /// Amounts above zero.
     pub to: Vec<(RegionId, i64)>,
 }
@@ -146,7 +149,7 @@ impl Give {
         let give = |&(to, amount): &(RegionId, i64)| Op {
             field: self.field.clone(),
             key: None,
-            action: Action::Give { amount: amount * sign, to },
+            action: Action::Give { amount: amount * sign, to, from: self.from },
         };
         self.to.iter().map(give).collect()
     }

@@ -1,12 +1,13 @@
 //! A document's version.
 
 use crate::Aggregate;
+use serde::{Deserialize, Serialize};
 use std::fmt;
 use sterna_crdt::VersionVector;
 
 /// Strong, and equal in all regions: a hash of the aggregate's vector, of how many of its events are void (a verdict changes the state
 /// and may come without an event), and of the model's version.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
 pub struct ETag(u64);
 
 impl ETag {

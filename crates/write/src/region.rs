@@ -4,8 +4,9 @@ use crate::keys::Unreadable;
 use crate::keys::meta::{self, RegionRecord};
 use crate::models::{self, Models, Unsafe};
 use crate::touched::Touched;
-use crate::{Board, Refused, RegionClock};
+use crate::{Board, Fence, Homes, Refused, RegionClock};
 use parking_lot::RwLock;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use sterna_crdt::{Incarnation, Name, RegionId};
 use sterna_env::{Env, mutation};
@@ -28,6 +29,8 @@ pub struct Region {
     /// Peers that may hold events of this region which it has lost.
     unheard: RwLock<Vec<RegionId>>,
     touched: Touched,
+    homes: Homes,
+    fences: RwLock<BTreeMap<RegionId, Fence>>,
 }
 
 /// The current life of the region's store.
@@ -144,6 +147,8 @@ impl Region {
             models,
             unheard: RwLock::default(),
             touched: Touched::default(),
+            homes: Homes::default(),
+            fences: RwLock::default(),
         }))
     }
 
@@ -186,6 +191,25 @@ impl Region {
             return Ok(());
         }
         Err(Refused::RightsUnknown { field: field.clone(), missing: unheard.iter().map(|peer| self.membership.name(*peer)).collect() })
+    }
+
+    /// Peers that may hold what this region has lost.
+    pub fn unheard(&self) -> Vec<RegionId> {
+        self.unheard.read().clone()
+    }
+
+    pub(crate) fn fences(&self) -> &RwLock<BTreeMap<RegionId, Fence>> {
+        &self.fences
+    }
+
+    /// The other members that were not declared lost.
+    pub fn living_peers(&self) -> impl Iterator<Item = RegionId> + '_ {
+        self.peers().filter(|peer| !self.is_lost(*peer))
+    }
+
+    /// Where commands of types with a home are accepted.
+    pub fn homes(&self) -> &Homes {
+        &self.homes
     }
 
     /// Aggregates with bounded counters that were written lately.

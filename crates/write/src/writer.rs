@@ -1,9 +1,10 @@
 //! The writer of a region: a handle to the shards' writers.
 
 use crate::escrow::{GIVE_COMMAND, Give, Lack};
+use crate::keys::home::HomeRecord;
 use crate::limits::{ARGS_BYTES_MAX, KEY_BYTES_MAX, QUEUED_COMMANDS_MAX, QUEUED_MERGES_MAX, RIGHTS_WAIT};
-use crate::shard::{Job, MergeInput, MergeJob, Shard, Standing};
-use crate::{Accepted, Command, Gate, Logs, Metrics, Refused, Region, States};
+use crate::shard::{HomeOrder, Job, MergeInput, MergeJob, Shard, Standing};
+use crate::{Accepted, Command, Fence, Gate, Logs, Metrics, Refused, Region, States};
 use bytes::Bytes;
 use futures::FutureExt;
 use prometheus::Registry;
@@ -15,8 +16,8 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 use sterna_crdt::{Name, RegionId};
 use sterna_env::{Boxed, Scope};
-use sterna_log::{AggregateId, Frame, Position, shard_of};
-use sterna_model::{AggregateType, Args, valid_id};
+use sterna_log::{AggregateId, Frame, Position, ShardId, shard_of};
+use sterna_model::{Args, valid_id};
 use sterna_store::{CommitError, ReadError};
 use tokio::sync::{mpsc, oneshot};
 
@@ -24,6 +25,7 @@ pub struct Writer {
     /// Itself, for answers that come later.
     me: Weak<Self>,
     broker: OnceLock<Arc<dyn RightsBroker>>,
+    forwarder: OnceLock<Arc<dyn Forward>>,
     region: Arc<Region>,
     logs: Arc<Logs>,
     states: Arc<States>,
@@ -61,7 +63,13 @@ pub enum MergeError {
 /// The answer to come.
 pub struct Reply(Coming);
 
-type Answer = Result<Accepted, Refused>;
+pub type Answer = Result<Accepted, Refused>;
+
+/// Sends commands to the region that accepts them.
+pub trait Forward: Send + Sync {
+    /// Takes a command on its way; it is answered later. Commands of one aggregate arrive in the order of these calls.
+    fn forward(&self, shard: ShardId, home: HomeRecord, command: Command, reply: oneshot::Sender<Answer>) -> Result<(), Refused>;
+}
 
 enum Coming {
     FromShard(oneshot::Receiver<Answer>),
@@ -87,6 +95,8 @@ fn stopping() -> Refused {
 impl Writer {
     /// Reads where the logs stand and starts the shards' tasks. They end with the scope, when all is answered.
     pub async fn start(region: Arc<Region>, scope: &Scope, registry: Option<&Registry>) -> Result<Arc<Self>, ReadError> {
+        region.load_fences().await?;
+        region.settle_homes(&region.model()).await.map_err(|e| ReadError::Unavailable(e.to_string()))?;
         let logs = Arc::new(Logs::new(Arc::clone(&region.store)));
         let states = Arc::new(States::new(Arc::clone(&region)));
         let metrics = Metrics::new(registry);
@@ -102,7 +112,16 @@ impl Writer {
             shards.push(Inputs { commands, merges });
         }
         scope.spawn_until_stop(crate::expire::run(Arc::clone(&region)));
-        Ok(Arc::new_cyclic(|me| Self { me: me.clone(), broker: OnceLock::new(), region, logs, states, metrics, shards }))
+        Ok(Arc::new_cyclic(|me| Self {
+            me: me.clone(),
+            broker: OnceLock::new(),
+            forwarder: OnceLock::new(),
+            region,
+            logs,
+            states,
+            metrics,
+            shards,
+        }))
     }
 
     pub fn region(&self) -> &Arc<Region> {
@@ -125,26 +144,70 @@ impl Writer {
     /// order. Waits for what the command's token has seen.
     pub async fn submit(&self, command: Command) -> Result<Reply, Refused> {
         let since = self.region.env.now();
-        let result = self.enqueue(command).await;
+        let result = self.route(command).await;
         if let Err(refused) = &result {
             self.metrics.answered(refused.outcome(), self.region.env.now() - since);
         }
         result
     }
 
-    async fn enqueue(&self, command: Command) -> Result<Reply, Refused> {
+    /// Like [`Writer::submit`], but never sends the command to another region: what the home of a command calls.
+    pub async fn submit_here(&self, command: Command) -> Result<Reply, Refused> {
+        let (job, reply) = self.job(command)?;
+        self.enqueue(job, reply, false).await
+    }
+
+    async fn route(&self, command: Command) -> Result<Reply, Refused> {
+        let (job, reply) = self.job(command)?;
+        match self.home_elsewhere(&job) {
+            Some((shard, home, forwarder)) => {
+                forwarder.forward(shard, home, job.command, job.reply)?;
+                Ok(Reply(Coming::FromShard(reply)))
+            }
+            None => self.enqueue(job, reply, true).await,
+        }
+    }
+
+    /// Where a command is to go that is not for this region.
+    fn home_elsewhere(&self, job: &Job) -> Option<(ShardId, HomeRecord, &Arc<dyn Forward>)> {
+        let id = &job.command.aggregate;
+        let of = job.model.aggregate(&id.kind).filter(|of| of.home.is_some())?;
+        let shard = shard_of(&id.kind, &id.id, self.region.shards());
+        let home = self.region.homes().get(of.stored(), shard).filter(|home| home.region != self.region.me)?;
+        Some((shard, home, self.forwarder.get()?))
+    }
+
+    async fn enqueue(&self, job: Job, reply: oneshot::Receiver<Answer>, forwards: bool) -> Result<Reply, Refused> {
         if let Gate::Closed(reason) = self.region.gate() {
             return Err(Refused::NotAccepting { reason });
         }
-        let (job, reply) = self.job(command)?;
-        let bounded = job.model.aggregate(&job.command.aggregate.kind).is_some_and(AggregateType::has_bounds);
+        let of = job.model.aggregate(&job.command.aggregate.kind);
+        let (bounded, homed) = of.map_or((false, false), |of| (of.has_bounds(), of.home.is_some() && forwards));
         // A key that was made for this attempt is made anew for the next: nothing has happened under it.
-        let again = bounded.then(|| job.command.clone());
+        let again = (bounded || homed).then(|| job.command.clone());
         self.queue(job).await?;
-        Ok(Reply(match again.zip(self.me.upgrade()) {
-            Some((command, writer)) => Coming::Later(Box::pin(with_rights(writer, command, reply))),
-            None => Coming::FromShard(reply),
-        }))
+        let Some((command, writer)) = again.zip(self.me.upgrade()) else { return Ok(Reply(Coming::FromShard(reply))) };
+        Ok(Reply(Coming::Later(Box::pin(async move {
+            let answer = match bounded {
+                true => with_rights(&writer, &command, reply).await,
+                false => reply.await.unwrap_or_else(|_| Err(stopping())),
+            };
+            match answer {
+                Err(Refused::HomeAway { moved: Some(home), .. }) if homed => writer.follow_home(command, home).await,
+                answer => answer,
+            }
+        }))))
+    }
+
+    /// The home has moved while the command was in the queue.
+    async fn follow_home(&self, command: Command, home: HomeRecord) -> Answer {
+        let shard = shard_of(&command.aggregate.kind, &command.aggregate.id, self.region.shards());
+        let (reply, answer) = oneshot::channel();
+        match self.forwarder.get() {
+            Some(forwarder) => forwarder.forward(shard, home, command, reply)?,
+            None => return Err(Refused::not_home(&command.aggregate.kind, home, &self.region)),
+        }
+        answer.await.unwrap_or_else(|_| Err(stopping()))
     }
 
     async fn queue(&self, job: Job) -> Result<(), Refused> {
@@ -157,6 +220,10 @@ impl Writer {
                 missing: missing.into_iter().map(|r| self.region.membership.name(r)).collect(),
             })?;
         }
+        self.put(shard, job)
+    }
+
+    fn put(&self, shard: ShardId, job: Job) -> Result<(), Refused> {
         match self.shards[usize::from(shard.0)].commands.try_send(job) {
             Ok(()) => Ok(()),
             Err(mpsc::error::TrySendError::Full(_)) => Err(Refused::Overloaded),
@@ -172,7 +239,7 @@ impl Writer {
         _ = self.shards[usize::from(shard.0)].commands.reserve().await;
     }
 
-    fn job(&self, command: Command) -> Result<(Job, oneshot::Receiver<Result<Accepted, Refused>>), Refused> {
+    fn job(&self, command: Command) -> Result<(Job, oneshot::Receiver<Answer>), Refused> {
         let model = self.region.model();
         let kind = &command.aggregate.kind;
         let of = model.aggregate(kind).ok_or_else(|| Refused::UnknownType {
@@ -205,7 +272,21 @@ impl Writer {
         let since = self.region.env.now();
         let aggregate = AggregateId { kind: of.stored().clone(), id: command.aggregate.id.clone() };
         let command = Command { name: declared.stored().clone(), aggregate, ..command };
-        let job = Job { command, model, args, args_json, body_hash, key, key_made, reply, give: None, asked: false, attempts: 0, since };
+        let job = Job {
+            command,
+            model,
+            args,
+            args_json,
+            body_hash,
+            key,
+            key_made,
+            reply,
+            give: None,
+            hand_over: None,
+            asked: false,
+            attempts: 0,
+            since,
+        };
         Ok((job, answer))
     }
 
@@ -223,6 +304,34 @@ impl Writer {
         _ = self.broker.set(broker);
     }
 
+    /// Whom commands are given that are accepted elsewhere. Once.
+    pub fn set_forwarder(&self, forwarder: Arc<dyn Forward>) {
+        _ = self.forwarder.set(forwarder);
+    }
+
+    /// Gives the home of a type's aggregates in a shard, which must be here, to another region. It is the log's next entry that says so;
+    /// what comes behind it is refused here, and accepted there once the entry is merged.
+    pub async fn hand_over(&self, kind: &str, shard: ShardId, to: RegionId) -> Answer {
+        self.move_home(kind, shard, HomeOrder::Give(to)).await
+    }
+
+    /// Takes over the home from a region that was declared lost, whose heir this one is.
+    pub async fn inherit_home(&self, kind: &str, shard: ShardId, lost: RegionId) -> Answer {
+        self.move_home(kind, shard, HomeOrder::Inherit(lost)).await
+    }
+
+    async fn move_home(&self, kind: &str, shard: ShardId, order: HomeOrder) -> Answer {
+        let model = self.region.model();
+        let Some(of) = model.aggregate(kind).filter(|of| of.home.is_some()).filter(|_| shard.0 < self.region.shards()) else {
+            return Err(Refused::UnknownType { kind: kind.into(), suggestion: None });
+        };
+        let (reply, answer) = oneshot::channel();
+        let nobody = AggregateId { kind: of.stored().clone(), id: "".into() };
+        let job = Job { hand_over: Some(order), ..self.own_job(nobody, "home.hand_over", "{}".into(), reply) };
+        self.put(shard, job)?;
+        answer.await.unwrap_or_else(|_| Err(stopping()))
+    }
+
     /// Gives rights of a bounded counter to other regions. Refused with [`Refused::BoundReached`] if this region has fewer.
     pub async fn give(&self, aggregate: AggregateId, give: Give) -> Result<Accepted, Refused> {
         if let Gate::Closed(reason) = self.region.gate() {
@@ -230,9 +339,16 @@ impl Writer {
         }
         let (reply, answer) = oneshot::channel();
         let args_json = give.args_json(&self.region);
+        let job = Job { give: Some(give), ..self.own_job(aggregate, GIVE_COMMAND, args_json, reply) };
+        self.queue(job).await?;
+        answer.await.unwrap_or_else(|_| Err(stopping()))
+    }
+
+    /// What no client sends.
+    fn own_job(&self, aggregate: AggregateId, name: &str, args_json: Name, reply: oneshot::Sender<Answer>) -> Job {
         let command = Command {
             aggregate,
-            name: GIVE_COMMAND.into(),
+            name: name.into(),
             args: Bytes::new(),
             key: None,
             if_match: None,
@@ -243,22 +359,21 @@ impl Writer {
             represent: false,
             cause: None,
         };
-        let job = Job {
+        Job {
             model: self.region.model(),
             args: Args::default(),
-            body_hash: body_hash(GIVE_COMMAND, &args_json),
+            body_hash: body_hash(name, &args_json),
             args_json,
             key: self.make_key(),
             key_made: true,
             reply,
-            give: Some(give),
+            give: None,
+            hand_over: None,
             asked: false,
             attempts: 0,
             since: self.region.env.now(),
             command,
-        };
-        self.queue(job).await?;
-        answer.await.unwrap_or_else(|_| Err(stopping()))
+        }
     }
 
     /// Takes a frame: copies its entries at once, and merges what can be merged. Waits while the shard's queue is full.
@@ -285,6 +400,29 @@ impl Writer {
         job.asked = asked;
         self.queue(job).await?;
         reply.await.unwrap_or_else(|_| Err(stopping()))
+    }
+
+    /// From now on nothing more of a region's log is copied here than is copied already: returns how much that is, shard by shard. Not
+    /// undone by a restart; [`Writer::fence`] or [`Writer::thaw`] follow.
+    pub async fn freeze(&self, lost: RegionId, heir: RegionId) -> Result<Fence, CommitError> {
+        if let Some(fence) = self.region.fence(lost).filter(|fence| fence.ends.is_some()) {
+            return Ok(fence);
+        }
+        self.region.set_fence(Fence { region: lost, heir, ends: None }).await?;
+        // What is under way may have copied more.
+        self.reload().await;
+        let copied = self.region.board.shards().map(|shard| self.region.board.copied(shard).get(lost)).collect();
+        Ok(Fence { region: lost, heir, ends: Some(copied) })
+    }
+
+    /// A region was declared lost: what its log has behind the fence never counts.
+    pub async fn fence(&self, fence: Fence) -> Result<(), CommitError> {
+        self.region.set_fence(fence).await
+    }
+
+    /// A freeze came to nothing.
+    pub async fn thaw(&self, lost: RegionId) -> Result<(), CommitError> {
+        self.region.thaw(lost).await
     }
 
     async fn reload(&self) {
@@ -317,7 +455,7 @@ pub enum Fetched {
 }
 
 /// Answers a command that may lack rights: other regions are asked for them, for a bounded time.
-async fn with_rights(writer: Arc<Writer>, command: Command, first: oneshot::Receiver<Answer>) -> Answer {
+async fn with_rights(writer: &Writer, command: &Command, first: oneshot::Receiver<Answer>) -> Answer {
     let env = writer.region.env.clone();
     let since = env.now();
     let until = since + RIGHTS_WAIT;

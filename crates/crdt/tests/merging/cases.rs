@@ -112,7 +112,7 @@ fn an_update_that_does_not_fit_changes_nothing() {
         op("counts", None, Action::Add(1)),
         op("count", None, Action::RemoveKey),
         op("flag", None, set(1)),
-        op("bounded", None, Action::Give { amount: 1, to: RegionId(0) }),
+        op("bounded", None, Action::Give { amount: 1, to: RegionId(0), from: None }),
     ];
     for bad in bad {
         let mut fields = Fields::default();
@@ -135,7 +135,7 @@ fn a_field_of_another_kind_parks() {
 #[test]
 fn rights_are_kept_by_giver_and_receiver() {
     let add = update(0, 1, 1, &[], vec![op("bounded", None, Action::Add(10))]);
-    let give = update(0, 2, 2, &[&add], vec![op("bounded", None, Action::Give { amount: 4, to: RegionId(1) })]);
+    let give = update(0, 2, 2, &[&add], vec![op("bounded", None, Action::Give { amount: 4, to: RegionId(1), from: None })]);
     let spend = update(1, 1, 3, &[&add, &give], vec![op("bounded", None, Action::Add(-3))]);
     let fields = merged(&[&add, &give, &spend]);
     assert_eq!(value(&fields, "bounded"), Value::Int(7));
@@ -148,7 +148,7 @@ fn rights_are_kept_by_giver_and_receiver() {
 fn what_may_become_void_brings_no_rights_and_takes_them_at_once() {
     let add = update(0, 1, 1, &[], vec![op("bounded", None, Action::Add(10))]);
     let spend = update(0, 2, 2, &[&add], vec![op("bounded", None, Action::Add(-3))]);
-    let give = update(0, 3, 3, &[&add, &spend], vec![op("bounded", None, Action::Give { amount: -2, to: RegionId(1) })]);
+    let give = update(0, 3, 3, &[&add, &spend], vec![op("bounded", None, Action::Give { amount: -2, to: RegionId(1), from: None })]);
     let mut fields = merged(&[&add, &spend, &give]);
     let rights = |fields: &Fields, of, side| fields.field("bounded").unwrap().rights(RegionId(of), side, &|_| false);
     assert_eq!((rights(&fields, 0, Side::Down), rights(&fields, 0, Side::Up)), (-3, -12));
@@ -161,12 +161,28 @@ fn what_may_become_void_brings_no_rights_and_takes_them_at_once() {
 }
 
 #[test]
+fn a_region_s_heir_writes_its_row() {
+    let add = update(0, 1, 1, &[], vec![op("bounded", None, Action::Add(10))]);
+    let spend = update(0, 2, 2, &[&add], vec![op("bounded", None, Action::Add(-3))]);
+    let give = Action::Give { amount: 7, to: RegionId(1), from: Some(RegionId(0)) };
+    let inherit = update(1, 1, 3, &[&add, &spend], vec![op("bounded", None, give)]);
+    let mut fields = merged(&[&add, &spend, &inherit]);
+    let rights = |fields: &Fields, of| fields.field("bounded").unwrap().rights(RegionId(of), Side::Down, &|_| true);
+    assert_eq!((rights(&fields, 0), rights(&fields, 1)), (0, 7));
+    [&add, &spend, &inherit].iter().for_each(|update| fields.close(update, &schema()));
+    assert_eq!((rights(&fields, 0), rights(&fields, 1)), (0, 7));
+    let mut closed = Fields::default();
+    [&add, &spend, &inherit].iter().for_each(|update| closed.apply(update, &schema(), false).unwrap());
+    assert_eq!(fields, closed);
+}
+
+#[test]
 fn a_delete_leaves_a_bounded_counter_and_a_transfer_revives_nothing() {
     let add = update(0, 1, 1, &[], vec![op("bounded", None, Action::Add(10)), op("count", None, Action::Add(1))]);
     for wins in [false, true] {
         let delete = update(0, 2, 2, &[&add], vec![op("", None, Action::Delete { wins })]);
         let spend = update(1, 1, 2, &[&add], vec![op("bounded", None, Action::Add(-3))]);
-        let give = update(0, 3, 9, &[&add, &delete], vec![op("bounded", None, Action::Give { amount: 4, to: RegionId(1) })]);
+        let give = update(0, 3, 9, &[&add, &delete], vec![op("bounded", None, Action::Give { amount: 4, to: RegionId(1), from: None })]);
         for order in [[&add, &delete, &spend, &give], [&add, &spend, &delete, &give], [&add, &delete, &give, &spend]] {
             let fields = merged(&order);
             assert_eq!((value(&fields, "bounded"), value(&fields, "count")), (Value::Int(7), Value::Int(0)));

@@ -60,7 +60,11 @@ fn action(kind: &FieldKind) -> BoxedStrategy<Action> {
         FieldKind::Counter => (-3..5i64).prop_map(Action::Add).boxed(),
         FieldKind::Bounded { .. } => prop_oneof![
             (-3..5i64).prop_map(Action::Add),
-            ((-2..3i64).prop_filter("something", |n| *n != 0), 0..3u16).prop_map(|(amount, to)| Action::Give { amount, to: RegionId(to) }),
+            ((-2..3i64).prop_filter("something", |n| *n != 0), 0..3u16).prop_map(|(amount, to)| Action::Give {
+                amount,
+                to: RegionId(to),
+                from: None
+            }),
         ]
         .boxed(),
         FieldKind::Flag => any::<bool>().prop_map(|yes| Action::Set { value: Value::Bool(yes), by: None }).boxed(),

@@ -83,6 +83,8 @@ codes! {
         "Its history can still be read under `/events`.";
     BoundReached "bound-reached" CONFLICT Never "The bound of a counter is reached"
         "All regions together have fewer rights left than the command needs (`needed`), or the regions that have them could not be asked in time. `available` says what each region could still take when it was last heard. The key is still free: the same command may succeed once rights have moved, come back or been added.";
+    HomeAway "home-away" SERVICE_UNAVAILABLE SameKey "The home of this type can't be reached"
+        "Commands of this type are accepted in one region only, `home`, and this region could not hand the command over; `detail` says why. It may have had its effect: send it again with the same key, here or to the home itself. Reads, and commands of other types, go on.";
     RightsUnknown "rights-unknown" SERVICE_UNAVAILABLE SameKey "Rights of a counter are not known to be unspent"
         "This region began a new life of its store while the regions in `missing` were away. Until they answer it can't know whether it has spent its rights of the counter before, so it spends none. Try again, or send the command with the same key to another region.";
     AggregateTooLarge "aggregate-too-large" UNPROCESSABLE_ENTITY Never "The aggregate would be too large"
@@ -161,6 +163,8 @@ codes! {
         "`reasons` lists why. A load balancer sends clients elsewhere meanwhile.";
     UnknownPeer "unknown-peer" NOT_FOUND Never "There is no such peer"
         "`/v1/status` lists the regions of this cluster.";
+    NotLost "not-lost" CONFLICT Never "The region answers"
+        "A region is declared lost only while it is silent. Stop it, or cut its links, and ask again; what it accepts from then on is lost.";
     Internal "internal" INTERNAL_SERVER_ERROR SameKey "The service has a defect"
         "The request found a defect of the service, which the log describes under the `request_id`. If it was a command, send it again with the same key, so that it has one effect whatever happened.";
 }

@@ -6,6 +6,7 @@ use http::header;
 use serde_json::{Map, Value, json};
 use sterna_log::TokenError;
 use sterna_read::{CursorError, ReadRefused};
+use sterna_replicate::{DeclareRefused, MoveRefused};
 use sterna_write::{LedgerError, Refused};
 
 impl From<Refused> for Problem {
@@ -41,6 +42,7 @@ impl From<Refused> for Problem {
             Refused::RightsUnknown { field, missing } => {
                 problem(Code::RightsUnknown).with("field", &**field).with("missing", names(missing))
             }
+            Refused::HomeAway { home, .. } => problem(Code::HomeAway).with("home", &**home),
             Refused::AggregateTooLarge { bytes, bytes_max } => {
                 problem(Code::AggregateTooLarge).with("bytes", *bytes).with("bytes_max", *bytes_max)
             }
@@ -104,6 +106,29 @@ impl From<CursorError> for Problem {
     }
 }
 
+impl From<DeclareRefused> for Problem {
+    fn from(refused: DeclareRefused) -> Self {
+        let code = match &refused {
+            DeclareRefused::NoRegion { .. } | DeclareRefused::Heir(_) | DeclareRefused::Myself(_) => Code::UnknownPeer,
+            DeclareRefused::Alive(_) => Code::NotLost,
+            DeclareRefused::Absent { .. } => Code::Unavailable,
+        };
+        Self::new(code, refused.to_string())
+    }
+}
+
+impl From<MoveRefused> for Problem {
+    fn from(refused: MoveRefused) -> Self {
+        let code = match &refused {
+            MoveRefused::NoHome(_) => Code::UnknownType,
+            MoveRefused::NoRegion { .. } => Code::UnknownPeer,
+            MoveRefused::NoShard { .. } => Code::InvalidArguments,
+            MoveRefused::NotConnected(_) => Code::HomeAway,
+        };
+        Self::new(code, refused.to_string())
+    }
+}
+
 impl From<UnknownPeer> for Problem {
     fn from(error: UnknownPeer) -> Self {
         Self::new(Code::UnknownPeer, error.to_string())
@@ -151,6 +176,7 @@ mod tests {
             (Refused::Evaluation { message: "m".into() }, 422, "evaluation-failed"),
             (bound_reached(), 409, "bound-reached"),
             (Refused::RightsUnknown { field: name(), missing: vec!["eu".into()] }, 503, "rights-unknown"),
+            (Refused::HomeAway { kind: name(), home: "eu".into(), moved: None, reason: "r".into() }, 503, "home-away"),
             (Refused::AggregateTooLarge { bytes: 2, bytes_max: 1 }, 422, "aggregate-too-large"),
             (Refused::Parked { reason: "r".into() }, 409, "parked"),
             (Refused::VoidCause, 409, "void-cause"),

@@ -13,4 +13,4 @@ mod value;
 
 pub(crate) use event::{read_event, write_event};
 pub(crate) use place::{read_place, write_applied};
-pub(crate) use protobuf::{Fields, Writer};
+pub(crate) use protobuf::{Field, Fields, Writer};

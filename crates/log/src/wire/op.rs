@@ -29,9 +29,12 @@ fn write_action(to: &mut Writer, action: &Action) {
         Action::Remove(value) => write_value(to, 6, value),
         Action::RemoveKey => to.some_uint(7, 1),
         Action::Delete { wins } => to.some_uint(8, u64::from(*wins)),
-        Action::Give { amount, to: receiver } => to.message(9, |to| {
+        Action::Give { amount, to: receiver, from } => to.message(9, |to| {
             to.sint(1, *amount);
             to.uint(2, u64::from(receiver.0));
+            if let Some(from) = from {
+                to.some_uint(3, u64::from(from.0));
+            }
         }),
     }
 }
@@ -69,13 +72,14 @@ fn set(mut fields: Fields) -> Result<Action, DecodeError> {
 }
 
 fn give(mut fields: Fields) -> Result<Action, DecodeError> {
-    let (mut amount, mut to) = (0, RegionId(0));
+    let (mut amount, mut to, mut from) = (0, RegionId(0), None);
     while let Some((tag, field)) = fields.next()? {
         match tag {
             1 => amount = field.sint()?,
             2 => to = RegionId(field.u16()?),
+            3 => from = Some(RegionId(field.u16()?)),
             _ => {}
         }
     }
-    Ok(Action::Give { amount, to })
+    Ok(Action::Give { amount, to, from })
 }

@@ -35,7 +35,11 @@ pub fn op() -> impl Strategy<Value = Op> {
         value().prop_map(Action::Remove),
         Just(Action::RemoveKey),
         any::<bool>().prop_map(|wins| Action::Delete { wins }),
-        (any::<i64>(), any::<u16>()).prop_map(|(amount, to)| Action::Give { amount, to: RegionId(to) }),
+        (any::<i64>(), any::<u16>(), option::of(any::<u16>())).prop_map(|(amount, to, from)| Action::Give {
+            amount,
+            to: RegionId(to),
+            from: from.map(RegionId)
+        }),
     ];
     (name(), option::of(value()), action).prop_map(|(field, key, action)| Op { field, key, action })
 }
@@ -140,7 +144,8 @@ pub fn progress() -> impl Strategy<Value = Progress> {
 }
 
 pub fn entry() -> impl Strategy<Value = Entry> {
-    (vec(event(), 0..3), applied()).prop_map(|(events, applied)| Entry { events, applied })
+    let handover = (name(), any::<u16>(), any::<u64>()).prop_map(|(kind, to, term)| Handover { kind, to: RegionId(to), term });
+    (vec(event(), 0..3), applied(), vec(handover, 0..3)).prop_map(|(events, applied, handovers)| Entry { events, applied, handovers })
 }
 
 pub fn frame() -> impl Strategy<Value = Frame> {

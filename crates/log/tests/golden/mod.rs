@@ -19,7 +19,7 @@ pub fn event() -> Event {
         op("airports", None, Action::Remove(Value::List(vec![Value::Null, Value::Bool(false), object]))),
         op("items", Some(Value::str("sku")), Action::RemoveKey),
         op("", None, Action::Delete { wins: false }),
-        op("stock", None, Action::Give { amount: 3, to: RegionId(2) }),
+        op("stock", None, Action::Give { amount: 3, to: RegionId(2), from: None }),
     ];
     Event {
         critical: true,
@@ -62,5 +62,5 @@ pub fn position(version: u64) -> Position {
 
 #[allow(dead_code, reason = "the tests of formats use the event alone")]
 pub fn entry() -> Entry {
-    Entry { events: vec![event()], applied: Applied(vec![(RegionId(0), position(7)), (RegionId(2), position(8))]) }
+    Entry { events: vec![event()], applied: Applied(vec![(RegionId(0), position(7)), (RegionId(2), position(8))]), ..Entry::default() }
 }

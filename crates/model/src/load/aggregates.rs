@@ -2,7 +2,8 @@
 
 use super::fields::FieldSource;
 use super::{Loader, places};
-use crate::aggregate::{AggregateType, FieldDef, Home};
+use crate::Command;
+use crate::aggregate::{AggregateType, Change, FieldDef, Home};
 use crate::diagnostic::did_you_mean;
 use crate::reader::{Item, Section};
 use sterna_crdt::Name;
@@ -42,6 +43,11 @@ impl<'t> Loader<'t, '_> {
         self.infer_keys(&mut fields, &signatures);
         let (defs, bys): (Vec<FieldDef>, Vec<Option<Item<'t>>>) = fields.into_iter().map(|FieldSource { def, by, .. }| (def, by)).unzip();
         let commands = self.commands(signatures, &defs, &bys, delete_wins);
+        let deletes = |command: &Command| command.effects.iter().any(|effect| matches!(effect.change, Change::Delete { .. }));
+        if defs.iter().any(|def| def.kind.is_bounded()) && commands.iter().any(deletes) {
+            let hint = "rights of them may be in use in another region; what is created again under the id has what was left";
+            self.report.note("delete-keeps", item.key_span.clone(), format!("a delete of `{name}` leaves its bounded counters"), hint);
+        }
         let mut fields_by_stored: Vec<_> = (0..defs.len()).collect();
         fields_by_stored.sort_by(|a, b| defs[*a].stored().cmp(defs[*b].stored()));
         Some(AggregateType {
@@ -62,7 +68,6 @@ impl<'t> Loader<'t, '_> {
     fn home(&mut self, section: &mut Section<'t>) -> Option<Home> {
         let item = section.take("home")?;
         let name = item.str(&mut self.report)?;
-        self.homes_are_not_yet(item.span.clone());
         if name == "by-id" {
             return Some(Home::ById);
         }

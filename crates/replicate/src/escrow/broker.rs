@@ -52,7 +52,7 @@ impl Broker {
 
     /// Rights that are only not settled yet come soon while all regions are connected.
     async fn wait_to_settle(&self, lack: &Lack) -> Fetched {
-        if !lack.is_coming() || !self.region.peers().all(|peer| self.is_heard(peer)) {
+        if !lack.is_coming() || !self.region.living_peers().all(|peer| self.is_heard(peer)) {
             return Fetched::NotAsked;
         }
         self.env().sleep(ESCROW_SETTLE_POLL).await;

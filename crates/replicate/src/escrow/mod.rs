@@ -12,7 +12,7 @@ mod teller;
 pub(crate) use broker::Broker;
 pub(crate) use spread::Spread;
 pub use survey::RightsLeft;
-pub(crate) use survey::Survey;
+pub(crate) use survey::{Survey, each_counter};
 pub(crate) use teller::Teller;
 
 use serde::{Deserialize, Serialize};
@@ -77,6 +77,6 @@ async fn load(writer: &Writer, ids: &[AggregateId]) -> Result<Vec<Option<Arc<Agg
     Ok(found)
 }
 
-fn escrow<'a>(region: &'a Region, id: &AggregateId, aggregate: &'a Aggregate) -> Escrow<'a> {
+pub(crate) fn escrow_of<'a>(region: &'a Region, id: &AggregateId, aggregate: &'a Aggregate) -> Escrow<'a> {
     Escrow::new(region, sterna_log::shard_of(&id.kind, &id.id, region.shards()), aggregate)
 }

@@ -1,7 +1,7 @@
 //! Moves rights ahead of need.
 
 use super::broker::Broker;
-use super::{escrow, sides};
+use super::{escrow_of, sides};
 use crate::limits::{
     ESCROW_LATER_FIRST, ESCROW_LATER_MAX, ESCROW_LATER_MAX_COUNT, ESCROW_LOADED_MAX, ESCROW_MOVED_MIN, ESCROW_PAUSE, ESCROW_PULLS_MAX,
 };
@@ -70,7 +70,7 @@ impl Spread {
         let mut moves = Vec::new();
         for ((id, here), aggregate) in touched.iter().zip(found) {
             let (Some(of), Some(aggregate)) = (model.aggregate(&id.kind), aggregate) else { continue };
-            let escrow = escrow(self.region(), id, &aggregate);
+            let escrow = escrow_of(self.region(), id, &aggregate);
             for def in of.fields() {
                 moves.extend(sides(&def.kind).filter_map(|side| Some((id.clone(), self.consider(id, &escrow, (def, side), *here)?))));
             }
@@ -99,7 +99,7 @@ impl Spread {
             }
         }
         if !to.is_empty() {
-            return Some(Move::Give(Give { field: def.stored().clone(), side, to }));
+            return Some(Move::Give(Give { field: def.stored().clone(), side, from: None, to }));
         }
         let lack = || Lack { field: def.stored().clone(), side, needed: 0, available: all, pending: 0 };
         (here && mine < even / 2).then(|| Move::Fetch(lack()))

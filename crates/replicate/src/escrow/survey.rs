@@ -1,6 +1,6 @@
 //! How many rights each region has left, summed over all counters of a field: a number for people, brought up to date in the background.
 
-use super::{escrow, load, sides};
+use super::{escrow_of, load, sides};
 use crate::limits::{SURVEY_EVERY, SURVEY_PAGE, SURVEY_PAUSE};
 use crate::metrics::Metrics;
 use bytes::Bytes;
@@ -9,9 +9,9 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use sterna_crdt::{Name, Side};
 use sterna_log::{AggregateId, ShardId};
-use sterna_model::Model;
+use sterna_model::{AggregateType, FieldDef, Model};
 use sterna_store::{Page, ReadError, prefix_range};
-use sterna_write::{Region, Writer, keys};
+use sterna_write::{Aggregate, Region, Writer, keys};
 
 /// Of one field's counters, as this region knew them at the last look.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -48,39 +48,18 @@ impl Survey {
         let mut sums = Sums::new();
         for of in model.aggregates().iter().filter(|of| of.has_bounds()) {
             for shard in self.region().board.shards() {
-                self.look_at(model, of.stored(), shard, &mut sums).await?;
+                each_counter(&self.writer, of, shard, |id, aggregate, def, side| {
+                    let bound = if side == Side::Down { "min" } else { "max" };
+                    for (region, rights) in escrow_of(self.region(), id, aggregate).all(def.stored(), &def.kind, side) {
+                        let name = self.region().membership.name(region);
+                        let sum = sums.entry((of.name.clone(), def.name.clone(), bound, name)).or_default();
+                        *sum = sum.saturating_add(rights);
+                    }
+                })
+                .await?;
             }
         }
         Ok(sums)
-    }
-
-    async fn look_at(&self, model: &Model, kind: &Name, shard: ShardId, sums: &mut Sums) -> Result<(), ReadError> {
-        let mut range = prefix_range(&keys::state::kind_prefix(shard, kind));
-        loop {
-            let snapshot = self.region().store.snapshot().await?;
-            let page = Page { limit: SURVEY_PAGE, ..Page::DEFAULT };
-            let pairs = snapshot.scan(range.clone(), page).await?;
-            let Some((last, _)) = pairs.last() else { return Ok(()) };
-            range.start = Bytes::from([last.as_ref(), &[0]].concat());
-            let ids: Vec<AggregateId> =
-                pairs.iter().filter_map(|(key, _)| keys::state::parse(key).filter(|(_, chunk)| *chunk == 0)).map(|(id, _)| id).collect();
-            let found = load(&self.writer, &ids).await?;
-            for (id, aggregate) in ids.iter().zip(&found) {
-                let (Some(of), Some(aggregate)) = (model.aggregate(&id.kind), aggregate) else { continue };
-                let escrow = escrow(self.region(), id, aggregate);
-                for def in of.fields() {
-                    for side in sides(&def.kind) {
-                        let bound = if side == Side::Down { "min" } else { "max" };
-                        for (region, rights) in escrow.all(def.stored(), &def.kind, side) {
-                            let name = self.region().membership.name(region);
-                            let sum = sums.entry((kind.clone(), def.name.clone(), bound, name)).or_default();
-                            *sum = sum.saturating_add(rights);
-                        }
-                    }
-                }
-            }
-            self.region().env.sleep(SURVEY_PAUSE).await;
-        }
     }
 
     fn publish(&self, sums: Sums) {
@@ -93,5 +72,32 @@ impl Survey {
 
     fn region(&self) -> &Arc<Region> {
         self.writer.region()
+    }
+}
+
+/// Looks at every bounded counter of a type in a shard, page by page, with pauses.
+pub(crate) async fn each_counter(
+    writer: &Writer,
+    of: &AggregateType,
+    shard: ShardId,
+    mut look: impl FnMut(&AggregateId, &Aggregate, &FieldDef, Side),
+) -> Result<(), ReadError> {
+    let region = writer.region();
+    let mut range = prefix_range(&keys::state::kind_prefix(shard, of.stored()));
+    loop {
+        let snapshot = region.store.snapshot().await?;
+        let page = Page { limit: SURVEY_PAGE, ..Page::DEFAULT };
+        let pairs = snapshot.scan(range.clone(), page).await?;
+        let Some((last, _)) = pairs.last() else { return Ok(()) };
+        range.start = Bytes::from([last.as_ref(), &[0]].concat());
+        let ids: Vec<AggregateId> =
+            pairs.iter().filter_map(|(key, _)| keys::state::parse(key).filter(|(_, chunk)| *chunk == 0)).map(|(id, _)| id).collect();
+        for (id, aggregate) in ids.iter().zip(load(writer, &ids).await?) {
+            let Some(aggregate) = aggregate else { continue };
+            for def in of.fields() {
+                sides(&def.kind).for_each(|side| look(id, &aggregate, def, side));
+            }
+        }
+        region.env.sleep(SURVEY_PAUSE).await;
     }
 }

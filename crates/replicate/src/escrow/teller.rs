@@ -1,6 +1,6 @@
 //! Gives rights to regions that ask.
 
-use super::{Ask, Given, escrow, load};
+use super::{Ask, Given, escrow_of, load};
 use crate::desk::{decode, encode};
 use bytes::Bytes;
 use std::sync::Weak;
@@ -26,7 +26,7 @@ impl Teller {
             if amount <= 0 {
                 return Ok(encode(&Given::new(0, before)));
             }
-            let give = Give { field: Name::from(&*ask.field), side: ask.side, to: vec![(from, amount)] };
+            let give = Give { field: Name::from(&*ask.field), side: ask.side, from: None, to: vec![(from, amount)] };
             match writer.give(id.clone(), give).await {
                 Ok(accepted) => return Ok(encode(&Given::new(amount, accepted.position))),
                 Err(Refused::BoundReached { .. }) => {}
@@ -45,7 +45,7 @@ async fn amount(writer: &Writer, id: &AggregateId, ask: &Ask) -> Result<i64, Fol
     let Some(def) = def else { return Ok(0) };
     let found = load(writer, std::slice::from_ref(id)).await;
     let found = found.map_err(|e| FollowError::Unreachable(e.to_string()))?.swap_remove(0).unwrap_or_default();
-    let has = escrow(region, id, &found).rights(def.stored(), &def.kind, region.me, ask.side).unwrap_or_default().max(0);
+    let has = escrow_of(region, id, &found).rights(def.stored(), &def.kind, region.me, ask.side).unwrap_or_default().max(0);
     let even = has.saturating_sub(ask.has.max(0)) / 2;
     Ok(even.max(ask.lacks).min(has))
 }

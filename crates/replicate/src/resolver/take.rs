@@ -27,6 +27,9 @@ impl LogFollower {
             return Err(Trouble::Damaged(format!("a frame of {:?} where {:?} was asked for", frame.log, self.log)));
         }
         self.shared.peers.hear(&frame).map_err(Trouble::Disagrees)?;
+        if self.region().fence(self.log.origin).is_some_and(|fence| fence.end(self.log.shard).is_none_or(|end| self.copied() >= end)) {
+            return Err(Trouble::Disagrees("it was declared lost, and all that counts of it is here".to_owned()));
+        }
         self.shared.metrics.frames.with_label_values(&[&self.origin]).inc();
         self.check_claim(&frame);
         if frame.after > self.copied() && !mutation::on("after-unchecked") {

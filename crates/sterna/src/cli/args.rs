@@ -45,6 +45,8 @@ pub enum Command {
     Conflicts(Conflicts),
     History(super::history::History),
     View(super::view::View),
+    Homes(Homes),
+    Regions(Regions),
     Views(Views),
     Model(super::model::Model),
     Completions(super::completions::Completions),
@@ -275,6 +277,67 @@ pub struct Conflicts {
     pub after: Option<String>,
     #[command(flatten)]
     pub at: Where,
+}
+
+/// Work on regions.
+#[derive(clap::Args)]
+pub struct Regions {
+    #[command(subcommand)]
+    pub command: RegionsCommand,
+}
+
+#[derive(Subcommand)]
+pub enum RegionsCommand {
+    /// Declare a region lost, for good
+    ///
+    /// What it accepted that no other region has copied never counts, also if it comes back; it then takes no commands. Its heir takes
+    /// over the homes and the rights of bounded counters that it had. Every other region has to take part. Safe to repeat.
+    DeclareLost {
+        #[arg(value_name = "REGION")]
+        lost: String,
+        /// The region that takes over [default: the one that is asked]
+        #[arg(long, value_name = "REGION")]
+        heir: Option<String>,
+        /// The region's name once more: this can't be taken back
+        #[arg(long, value_name = "REGION")]
+        confirm: Option<String>,
+        #[command(flatten)]
+        at: Where,
+    },
+}
+
+/// Show where types with a home accept their commands, or move a home.
+#[derive(clap::Args)]
+#[command(after_help = "\
+Examples:
+  sterna homes                                  which region accepts what
+  sterna homes move payment --to eu-west        every shard's home of the type, one after the other
+
+While a home moves no region accepts its commands: the new one does once it has everything that the old one accepted.
+Commands that arrive meanwhile wait for that.")]
+pub struct Homes {
+    #[command(subcommand)]
+    pub command: Option<HomesCommand>,
+    #[command(flatten)]
+    pub at: Where,
+}
+
+#[derive(Subcommand)]
+pub enum HomesCommand {
+    /// Move the homes of a type to a region
+    Move {
+        /// Type of the aggregates
+        #[arg(value_name = "TYPE")]
+        kind: String,
+        /// The region that is to accept their commands
+        #[arg(long, value_name = "REGION")]
+        to: String,
+        /// Of this shard only [default: all]
+        #[arg(long, value_name = "N")]
+        shard: Option<u16>,
+        #[command(flatten)]
+        at: Where,
+    },
 }
 
 /// Work on views.

@@ -5,9 +5,11 @@ mod call;
 mod cluster;
 mod completions;
 mod history;
+mod homes;
 mod inspect;
 mod links;
 mod model;
+mod regions;
 mod send;
 mod serve;
 mod session;
@@ -57,6 +59,8 @@ async fn run(args: Args, form: Form) -> anyhow::Result<Outcome> {
         Command::Conflicts(args) => inspect::conflicts(&env, args, form).await,
         Command::History(args) => history::history(&env, args, form).await,
         Command::View(args) => view::view(&env, args, form).await,
+        Command::Homes(args) => homes::homes(&env, args, form).await,
+        Command::Regions(args) => regions::regions(&env, args, form).await,
         Command::Views(args) => inspect::views(&env, args, form).await,
         Command::Model(args) => model::model(args, form),
         Command::Completions(args) => Ok(completions::completions(&args)),

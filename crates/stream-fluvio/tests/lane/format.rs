@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::{Arc, OnceLock};
 use sterna_crdt::{Action, Clock, Dot, Incarnation, Name, Op, Order, Update, Value};
-use sterna_log::{Applied, Entry, Event, Frame, FrameEntry};
+use sterna_log::{Entry, Event, Frame, FrameEntry};
 
 pub const PYTHON: &str = "format::a_python_consumer_reads_the_events";
 
@@ -106,5 +106,5 @@ fn event(n: u64, padding: usize) -> Vec<u8> {
         trace: name(""),
         encryption_key: name(""),
     };
-    Entry { events: vec![event], applied: Applied::default() }.encode()
+    Entry { events: vec![event], ..Entry::default() }.encode()
 }

@@ -3,12 +3,19 @@
 use super::Unreadable;
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
-use sterna_crdt::Incarnation;
+use sterna_crdt::{Incarnation, RegionId};
 
 pub const REGION: Bytes = Bytes::from_static(b"m/region");
 pub const MEMBERSHIP: Bytes = Bytes::from_static(b"m/membership");
 /// The text of the highest model version that took commands here.
 pub const MODEL: Bytes = Bytes::from_static(b"m/model");
+
+/// A region that was declared lost.
+pub fn fence(region: RegionId) -> Bytes {
+    let mut key = b"m/fence/".to_vec();
+    key.extend_from_slice(&region.0.to_be_bytes());
+    key.into()
+}
 
 const FORMAT: u8 = 1;
 

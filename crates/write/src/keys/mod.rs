@@ -12,8 +12,10 @@
 //! | `t` | shard, type, id, number, piece | older events of an aggregate's tail |
 //! | `v`, `w`, `n` | shard, … | void events, and notices of them |
 //! | `f` | follower, shard | a follower's position |
+//! | `h` | type, shard | where commands are accepted |
 
 pub mod follower;
+pub mod home;
 pub mod idem;
 pub mod ledger;
 pub mod log;

@@ -5,11 +5,14 @@ use super::merge::Copied;
 use super::working::Working;
 use crate::Accepted;
 use crate::aggregate::CauseOf;
+use crate::keys::home::{self, HomeRecord};
 use crate::keys::progress::ShardProgress;
 use bytes::Bytes;
+use std::collections::BTreeMap;
 use std::sync::Arc;
+use sterna_crdt::Name;
 use sterna_env::{HashMap, HashSet};
-use sterna_log::{AggregateId, Applied, Entry, LogId, Position};
+use sterna_log::{AggregateId, Applied, Entry, LogId, Position, ShardId};
 use sterna_store::{Transaction, Version};
 
 pub(crate) struct Batch {
@@ -27,6 +30,9 @@ pub(crate) struct Batch {
     /// What each merged entry says its origin had applied.
     pub learned: Vec<(LogId, Position, Applied)>,
     pub frames: Vec<MergeJob>,
+    /// Of the types with a home that the batch meets, as they will be.
+    pub homes: BTreeMap<Name, HomeRecord>,
+    pub homes_moved: Vec<(Name, HomeRecord)>,
     pub merged_events: u64,
     /// Causes, of what the batch applies, that are void.
     pub void_causes: HashSet<CauseOf>,
@@ -54,10 +60,24 @@ impl Batch {
             copied: Vec::new(),
             learned: Vec::new(),
             frames: Vec::new(),
+            homes: BTreeMap::new(),
+            homes_moved: Vec::new(),
             merged_events: 0,
             void_causes: HashSet::default(),
             bytes: 0,
         }
+    }
+
+    /// A home that this batch moves, unless it knows of a later move.
+    pub fn move_home(&mut self, kind: &Name, shard: ShardId, home: HomeRecord) -> bool {
+        if self.homes.get(kind).is_some_and(|held| *held >= home) {
+            return false;
+        }
+        let key = home::key(kind, shard);
+        self.transaction.read_key(&key).put(key, home.encode());
+        self.homes.insert(kind.clone(), home);
+        self.homes_moved.push((kind.clone(), home));
+        true
     }
 
     pub fn merges(&self) -> bool {

@@ -4,24 +4,34 @@
 //! what its first attempt changed.
 
 use super::causes::cause_of;
-use super::job::Job;
+use super::job::{HomeOrder, Job};
 use super::working::Working;
 use super::{Batch, Shard};
 use crate::aggregate::{Aggregate, Open, targets};
+use crate::keys::home::HomeRecord;
 use crate::keys::idem;
 use crate::limits::AGGREGATE_BYTES_MAX;
 use crate::writer::made_by;
 use crate::{Accepted, ETag, Escrow, Give, Refused, document_json};
 use std::sync::Arc;
-use sterna_crdt::{Action, Clock, Dot, FieldKind, Op, Order, Policy, Update};
+use sterna_crdt::{Action, Clock, Dot, FieldKind, Op, Order, Policy, RegionId, Update};
 use sterna_env::mutation;
-use sterna_log::{AggregateId, Entry, Event, LogId, Reaction, Send};
+use sterna_log::{AggregateId, Entry, Event, Handover, LogId, Reaction, Send};
 use sterna_model::{AggregateType, Decide, FieldsView, On, Refusal};
 
 impl Shard {
     /// Adds the command's event and answer to the batch, or answers a refusal at once: nothing of it is in the batch then.
     pub(super) fn decide(&mut self, job: Job, batch: &mut Batch) {
         let Some(mut working) = batch.touched.remove(&job.command.aggregate) else { return };
+        if let Some(to) = &job.hand_over {
+            let answer = self.hand_over(&job, to, &working, batch);
+            batch.touched.insert(job.command.aggregate.clone(), working);
+            match answer {
+                Ok(accepted) => batch.answers.push((job, accepted, Some(0))),
+                Err(refused) => _ = job.reply.send(Err(refused)),
+            }
+            return;
+        }
         let result = match self.replay(&job, &working) {
             Some(replayed) => replayed.map(|accepted| (accepted, None)),
             None => self.accept_command(&job, &mut working, batch).map(|accepted| (accepted, Some((batch.entry.events.len() - 1) as u16))),
@@ -68,6 +78,9 @@ impl Shard {
         if command.cause.as_ref().is_some_and(|cause| batch.void_causes.contains(&cause_of(cause))) {
             return Err(Refused::VoidCause);
         }
+        if of.home.is_some() {
+            self.region.check_home(of.stored(), *batch.homes.get(of.stored()).ok_or_else(unknown)?)?;
+        }
         let held = Arc::clone(&working.aggregate);
         check_before(job, &held, declared.on)?;
         let life = self.region.life();
@@ -110,6 +123,43 @@ impl Shard {
         Ok(self.accepted(job, working, dot))
     }
 
+    /// From this commit on another region accepts the type's commands in this shard, once it has merged it; or this one does, as the heir of
+    /// a region that was declared lost.
+    fn hand_over(&self, job: &Job, order: &HomeOrder, working: &Working, batch: &mut Batch) -> Result<Accepted, Refused> {
+        let kind = &job.command.aggregate.kind;
+        let unknown = || Refused::UnknownType { kind: kind.clone(), suggestion: None };
+        let held = *batch.homes.get(kind).ok_or_else(unknown)?;
+        let to = match order {
+            HomeOrder::Give(to) => {
+                self.region.check_home(kind, held)?;
+                *to
+            }
+            HomeOrder::Inherit(lost) if held.region == *lost => {
+                self.check_heir(*lost)?;
+                self.region.me
+            }
+            HomeOrder::Inherit(_) => held.region,
+        };
+        if held.region != to {
+            let home = HomeRecord { term: held.term + 1, region: to };
+            batch.move_home(kind, self.id, home);
+            batch.entry.handovers.push(Handover { kind: kind.clone(), to, term: home.term });
+        }
+        let nothing = Dot { incarnation: self.region.life().incarnation, n: 0 };
+        Ok(self.accepted(job, working, nothing))
+    }
+
+    /// That this region is the heir of one that was declared lost, and has merged all of it that counts.
+    fn check_heir(&self, lost: RegionId) -> Result<(), Refused> {
+        let end = self.region.fence(lost).filter(|fence| fence.heir == self.region.me).and_then(|fence| fence.end(self.id));
+        let name = self.region.membership.name(lost);
+        match end {
+            Some(end) if self.standing.progress.applied.get(lost) >= end => Ok(()),
+            Some(_) => Err(Refused::NotAccepting { reason: format!("it has not merged all that counts of region {name}") }),
+            None => Err(Refused::NotAccepting { reason: format!("it is not the heir of region {name}") }),
+        }
+    }
+
     /// Rights leave this region in the transaction that says where they go.
     fn accept_transfer(&self, job: &Job, give: &Give, working: &mut Working, batch: &mut Batch) -> Result<Accepted, Refused> {
         let kind = &job.command.aggregate.kind;
@@ -122,7 +172,10 @@ impl Shard {
         }
         self.region.knows_its_rights(&give.field)?;
         let escrow = Escrow::new(&self.region, self.id, &held);
-        let rights = escrow.rights(def.stored(), &def.kind, self.region.me, give.side).unwrap_or_default();
+        let rights = escrow.rights(def.stored(), &def.kind, give.from.unwrap_or(self.region.me), give.side).unwrap_or_default();
+        if let Some(lost) = give.from {
+            self.check_heir(lost)?;
+        }
         if rights < give.total() {
             return Err(Refused::bound_reached(escrow.lack(def.stored(), &def.kind, give.side, give.total()), &self.region));
         }

@@ -73,6 +73,10 @@ impl Shard {
                 self.states.put(self.id, id, working.aggregate);
             }
         }
+        for (kind, home) in batch.homes_moved.drain(..) {
+            tracing::info!(kind = &*kind, shard = self.id.0, region = %self.region.membership.name(home.region), home.term, "a home is set");
+            self.region.homes().learn(&kind, self.id, home);
+        }
         if let Some(entry) = own {
             self.append(entry);
         }
@@ -101,8 +105,8 @@ impl Shard {
     }
 
     pub(super) fn answer(&self, job: Job, accepted: Accepted) {
-        if job.give.is_some() {
-            self.metrics.transfers.inc();
+        if job.give.is_some() || job.hand_over.is_some() {
+            self.metrics.transfers.inc_by(u64::from(job.give.is_some()));
             _ = job.reply.send(Ok(accepted));
             return;
         }
@@ -128,8 +132,8 @@ impl Shard {
 
     /// The batch's own entry has its position now.
     fn own_entry(&self, batch: &mut Batch, committed: Committed) -> Option<LogEntry> {
-        let last = batch.entry.events.len().checked_sub(1)?;
-        let position = Position::new(batch.epoch, committed.stamp.0, last as u16);
+        let last = batch.entry.last_index()?;
+        let position = Position::new(batch.epoch, committed.stamp.0, last);
         let entry = batch.entry();
         let log_entry = LogEntry::known(position, batch.entry_bytes.clone(), entry.clone());
         if !self.region.alone() {

@@ -2,7 +2,7 @@
 
 use crate::{Accepted, Command, Give, MergeError, Merged, Refused};
 use std::sync::Arc;
-use sterna_crdt::Name;
+use sterna_crdt::{Name, RegionId};
 use sterna_env::Instant;
 use sterna_log::Frame;
 use sterna_model::{Args, Model};
@@ -21,10 +21,19 @@ pub(crate) struct Job {
     pub reply: oneshot::Sender<Result<Accepted, Refused>>,
     /// Not a client's command: a transfer of rights.
     pub give: Option<Give>,
+    /// Not a client's command: the type's home in this shard moves.
+    pub hand_over: Option<HomeOrder>,
     /// Other regions were asked for rights before.
     pub asked: bool,
     pub attempts: u32,
     pub since: Instant,
+}
+
+/// How a home moves.
+pub(crate) enum HomeOrder {
+    Give(RegionId),
+    /// From a region that was declared lost, whose heir this one is.
+    Inherit(RegionId),
 }
 
 /// A frame to copy and merge.

@@ -3,6 +3,7 @@
 use super::job::MergeJob;
 use super::{Batch, Shard};
 use crate::aggregate::Open;
+use crate::keys::home::HomeRecord;
 use crate::keys::progress::ShardProgress;
 use crate::keys::{log, progress};
 use crate::limits::{BATCH_BYTES_MAX, BATCH_MERGES_MAX, MERGE_READ_BYTES};
@@ -103,7 +104,8 @@ impl Shard {
         let epoch = self.region.life().epoch;
         let copied = progress.copied.get(log.origin);
         let theirs = |position: Position| log.origin != self.region.me || position.epoch < epoch;
-        let new = job.frame.entries.iter().filter(|e| e.position > copied && theirs(e.position));
+        let counts = |position: Position| self.region.counts(log, position);
+        let new = job.frame.entries.iter().filter(|e| e.position > copied && theirs(e.position) && counts(e.position));
         let new: Vec<LogEntry> = new.map(|e| LogEntry::new(e.position, e.bytes.clone())).collect();
         if job.frame.after > copied && theirs(job.frame.after) && !mutation::on("after-unchecked") {
             return Err(MergeError::Hole { copied });
@@ -215,6 +217,12 @@ impl Shard {
         for (index, event) in decoded.events.iter().enumerate() {
             if self.merge_event(event, entry.at(index), model, batch) && again {
                 batch.entry.events.push(event.clone());
+            }
+        }
+        for handover in &decoded.handovers {
+            let home = HomeRecord { term: handover.term, region: handover.to };
+            if batch.move_home(&handover.kind, self.id, home) && again {
+                batch.entry.handovers.push(handover.clone());
             }
         }
         let mut learned = decoded.applied.clone();

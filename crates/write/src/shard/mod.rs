@@ -14,7 +14,7 @@ mod prepare;
 mod sweep;
 mod working;
 
-pub(crate) use job::{Job, MergeInput, MergeJob};
+pub(crate) use job::{HomeOrder, Job, MergeInput, MergeJob};
 pub(crate) use merge::Standing;
 pub(crate) use working::settled;
 

@@ -6,11 +6,14 @@ use super::merge::id_of;
 use super::working::Working;
 use super::{Batch, Shard};
 use crate::aggregate::load;
+use crate::homes::first_home;
+use crate::keys::home::{self, HomeRecord};
 use crate::keys::idem::{self, IdemRecord};
 use crate::keys::{log, meta, progress, state};
 use crate::limits::{BATCH_ATTEMPTS_MAX, BATCH_BYTES_MAX, BATCH_COMMANDS_MAX};
 use crate::{Gate, LogEntry, Refused};
 use bytes::Bytes;
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use sterna_crdt::{Clock, Name};
 use sterna_env::{HashSet, mutation};
@@ -129,6 +132,7 @@ impl Shard {
         ids.sort_unstable();
         ids.dedup();
         self.load_aggregates(snapshot, ids, batch).await?;
+        self.load_homes(snapshot, (entries, jobs), batch).await?;
         let now = idem::bucket(Clock::from_ms(self.region.env.wall_ms()), model.idempotency_window_ms);
         let mut keys: Vec<(AggregateId, Name, u32)> = Vec::new();
         let known = |id: &AggregateId| batch.touched.get(id).is_some_and(|working| !working.aggregate.seen.is_empty());
@@ -170,6 +174,38 @@ impl Shard {
         Ok(())
     }
 
+    /// The homes that decide whether commands are accepted, or that merged entries move. Whatever is decided by them conflicts with a move.
+    async fn load_homes(
+        &mut self,
+        snapshot: &dyn Snapshot,
+        (entries, jobs): (&Entries, &[Job]),
+        batch: &mut Batch,
+    ) -> Result<(), ReadError> {
+        let homed =
+            |job: &Job| job.model.aggregate(&job.command.aggregate.kind).filter(|of| of.home.is_some()).map(|of| of.stored().clone());
+        let moved = entries.iter().filter_map(|(_, entry)| entry.entry().ok()).flat_map(|entry| &entry.handovers);
+        let kinds: BTreeSet<Name> = jobs.iter().filter_map(homed).chain(moved.map(|handover| handover.kind.clone())).collect();
+        if kinds.is_empty() {
+            return Ok(());
+        }
+        let model = self.region.model();
+        let keys: Vec<Bytes> = kinds.iter().map(|kind| home::key(kind, self.id)).collect();
+        for ((kind, key), bytes) in kinds.into_iter().zip(&keys).zip(snapshot.get_many(&keys).await?) {
+            batch.transaction.read_key(key);
+            let record = bytes.map(|bytes| HomeRecord::decode(&bytes)).transpose();
+            match record.map_err(|e| ReadError::Unavailable(e.to_string()))? {
+                Some(record) => _ = batch.homes.insert(kind, record),
+                // A type that came with a later model: written down where it is first used.
+                None => {
+                    if let Some(home) = model.aggregate(&kind).and_then(|of| of.home.as_ref()) {
+                        batch.move_home(&kind, self.id, first_home(home, self.id, &self.region.membership));
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+
     async fn load_keys(
         &mut self,
         snapshot: &dyn Snapshot,
@@ -204,16 +240,14 @@ impl Shard {
             t.read_key(&progress::key(self.id));
             t.put(progress::key(self.id), after.encode());
         }
-        if batch.entry.events.is_empty() {
-            return;
-        }
+        let Some(last) = batch.entry.last_index() else { return };
         if !self.region.store.limits().sole_writer {
             t.read_key(&meta::REGION);
         }
         let others = batch.after.as_ref().unwrap_or(&self.standing.progress);
         batch.entry.applied = others.applied.without(self.region.me);
         batch.entry_bytes = batch.entry.encode().into();
-        t.writes.extend(log::append(self.own_log(), batch.epoch, batch.entry.events.len() as u16, &batch.entry_bytes));
+        t.writes.extend(log::append(self.own_log(), batch.epoch, last + 1, &batch.entry_bytes));
     }
 
     pub(super) fn own_log(&self) -> LogId {
