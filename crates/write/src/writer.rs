@@ -69,6 +69,9 @@ pub type Answer = Result<Accepted, Refused>;
 pub trait Forward: Send + Sync {
     /// Takes a command on its way; it is answered later. Commands of one aggregate arrive in the order of these calls.
     fn forward(&self, shard: ShardId, home: HomeRecord, command: Command, reply: oneshot::Sender<Answer>) -> Result<(), Refused>;
+
+    /// Resolves when the shard's way out has room for another command.
+    fn room(&self, shard: ShardId) -> Boxed<'_, ()>;
 }
 
 enum Coming {
@@ -236,7 +239,11 @@ impl Writer {
         let model = self.region.model();
         let kind = model.aggregate(kind).map_or(kind, |of| of.stored());
         let shard = shard_of(kind, id, self.region.shards());
-        _ = self.shards[usize::from(shard.0)].commands.reserve().await;
+        let elsewhere = self.region.homes().get(kind, shard).is_some_and(|home| home.region != self.region.me);
+        match self.forwarder.get().filter(|_| elsewhere) {
+            Some(forwarder) => forwarder.room(shard).await,
+            None => _ = self.shards[usize::from(shard.0)].commands.reserve().await,
+        }
     }
 
     fn job(&self, command: Command) -> Result<(Job, oneshot::Receiver<Answer>), Refused> {

@@ -56,6 +56,10 @@ impl Forward for Forwarder {
             mpsc::error::TrySendError::Closed(_) => Refused::NotAccepting { reason: "it is stopping".to_owned() },
         })
     }
+
+    fn room(&self, shard: ShardId) -> Boxed<'_, ()> {
+        Box::pin(async move { _ = self.ways[usize::from(shard.0)].reserve().await })
+    }
 }
 
 impl Forwarder {
@@ -148,12 +152,11 @@ impl Way {
                 Ok(answers) => items.into_iter().zip(answers.into_iter().map(Answer::from)).collect(),
                 Err(error) => {
                     let home = region.membership.name(to);
-                    let away = |kind| Refused::HomeAway { kind, home: home.clone(), moved: None, reason: error.to_string() };
-                    items
-                        .into_iter()
-                        .map(|item| (away(item.command.aggregate.kind.clone()), item))
-                        .map(|(r, item)| (item, Err(r)))
-                        .collect()
+                    let away = |item: Item| {
+                        let (kind, home) = (item.command.aggregate.kind.clone(), home.clone());
+                        (item, Err(Refused::HomeAway { kind, home, moved: None, reason: error.to_string() }))
+                    };
+                    items.into_iter().map(away).collect()
                 }
             }
         })
@@ -166,7 +169,7 @@ impl Way {
             let now = self.region.env.now();
             let known = self.region.homes().get(kind, self.shard).unwrap_or(*home).max(*home);
             if now < item.until {
-                if known.region == item.to.region && known == item.to || *home <= item.to {
+                if known <= item.to {
                     // The new home has not heard of it yet.
                     item.not_before = now + FORWARD_MOVED_PAUSE;
                 }

@@ -46,6 +46,17 @@ effects = [{ add = "-args.quantity", to = "stock" }]
 args    = { count = "int" }
 effects = [{ add = "args.count", to = "seats" }]
 
+[aggregate.payment]
+home = "us"
+
+[aggregate.payment.fields]
+amount = "int?"
+
+[aggregate.payment.commands.charge]
+on      = "absent"
+args    = { amount = "int" }
+effects = [{ set = "args.amount", to = "amount" }]
+
 [aggregate.account.fields]
 balance = "counter"
 
@@ -109,7 +120,7 @@ impl Cluster {
     }
 
     pub async fn start(&mut self, name: &'static str, store: Memory, copied: bool) {
-        let (model, diagnostics) = sterna_model::parse(MODEL);
+        let (model, diagnostics) = sterna_model::parse_with(MODEL, Some(&NAMES));
         let model = model.unwrap_or_else(|| panic!("{diagnostics:?}"));
         let store = Arc::new(store);
         let members = NAMES.iter().map(|&name| name.into()).collect();

@@ -4,6 +4,7 @@ mod bounds;
 mod cluster;
 mod converging;
 mod faults;
+mod homes;
 mod random;
 mod reacting;
 mod restoring;

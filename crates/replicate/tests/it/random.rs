@@ -30,6 +30,8 @@ struct Run {
     /// Items that were acknowledged, by cart.
     added: BTreeMap<String, Vec<String>>,
     debited: i64,
+    /// What is in stock, by product.
+    stocked: BTreeMap<String, i64>,
     backups: BTreeMap<&'static str, Memory>,
     restores: usize,
 }
@@ -38,12 +40,13 @@ impl Run {
     async fn new(seed: u64) -> Self {
         let cluster = Cluster::open(seed).await;
         let dice = Dice(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1);
-        Self { cluster, dice, added: BTreeMap::new(), debited: 0, backups: BTreeMap::new(), restores: 0 }
+        Self { cluster, dice, added: BTreeMap::new(), debited: 0, stocked: BTreeMap::new(), backups: BTreeMap::new(), restores: 0 }
     }
 
     async fn step(&mut self, step: usize) {
         match self.dice.below(100) {
-            0..60 => self.add(step).await,
+            0..40 => self.add(step).await,
+            40..60 => self.stock(step).await,
             60..70 => self.debit().await,
             70..78 => {
                 let (one, other) = (self.dice.region(), self.dice.region());
@@ -65,6 +68,21 @@ impl Run {
         }
         let pause = Duration::from_millis(self.dice.below(120) as u64);
         self.cluster.env.sleep(pause).await;
+    }
+
+    /// Adds to a stock, or takes from it; no region ever shows less than nothing.
+    async fn stock(&mut self, step: usize) {
+        let (name, product) = (self.dice.region(), format!("p-{}", self.dice.below(3)));
+        let (command, delta) = if self.dice.below(4) == 0 { ("restock", 12) } else { ("reserve", -1 - self.dice.below(4) as i64) };
+        let key = (self.dice.below(2) == 0).then(|| format!("stock-{step}"));
+        let args = json!({ "quantity": delta.abs() });
+        if self.cluster[name].run("product", &product, command, args, key.as_deref()).await.is_ok() {
+            *self.stocked.entry(product.clone()).or_default() += delta;
+        }
+        for node in self.cluster.nodes.values() {
+            let stock = node.document("product", &product).await["state"]["stock"].as_i64().unwrap_or(0);
+            assert!(stock >= 0, "{product}: {stock}");
+        }
     }
 
     async fn add(&mut self, step: usize) {
@@ -132,6 +150,10 @@ impl Run {
             let found: Vec<&String> = found.keys().collect();
             let lost: Vec<&String> = skus.iter().filter(|sku| !found.contains(sku)).collect();
             assert!(lost.is_empty(), "{cart} lost {lost:?}");
+        }
+        for (product, stock) in std::mem::take(&mut self.stocked) {
+            let found = self.cluster.document("product", &product).await["stock"].as_i64().unwrap_or(0);
+            assert_eq!(found, stock, "{product}");
         }
         let (mut debited, mut credited) = (0, 0);
         for n in 0..4 {

@@ -2,10 +2,10 @@
 
 use crate::cluster::{Cluster, Node};
 use crate::fold::Visible;
-use crate::language::{TYPES, schema};
+use crate::language::{SEATS_MAX, TYPES, schema};
 use crate::reference::{EventId, RefRow, Reference, id_of};
 use std::collections::{BTreeMap, BTreeSet};
-use sterna_crdt::{FieldKind, Fields, Policy};
+use sterna_crdt::{FieldKind, Fields, Policy, Value};
 use sterna_log::Event;
 
 type Ledger = BTreeMap<(String, String), BTreeSet<RefRow>>;
@@ -41,6 +41,28 @@ pub async fn region(node: &Node) -> Result<(), String> {
     let (real, wanted) = (ledger(node).await, wanted_ledger(&reference));
     if real != wanted {
         return Err(format!("{me}: the ledger differs: {}", difference(&real, &wanted)));
+    }
+    Ok(())
+}
+
+/// No bound is crossed in what any region shows, nor over all regions together.
+pub async fn bounds(cluster: &Cluster) -> Result<(), String> {
+    let mut all: BTreeMap<EventId, Event> = BTreeMap::new();
+    for node in &cluster.nodes {
+        let events = node.events().await;
+        within_bounds(&node.writer.region().name, &Reference::new(&events))?;
+        all.extend(events.into_iter().map(|event| (id_of(&event), event)));
+    }
+    within_bounds("all regions together", &Reference::new(&all.into_values().collect::<Vec<_>>()))
+}
+
+fn within_bounds(of: &str, reference: &Reference<'_>) -> Result<(), String> {
+    for (kind, id) in reference.aggregates() {
+        let values = reference.state(&kind, &id).values;
+        let (stock, seats) = (&values["stock"], &values["seats"]);
+        if *stock < Value::Int(0) || *seats < Value::Int(0) || *seats > Value::Int(SEATS_MAX) {
+            return Err(format!("{of}: a bound is crossed in {kind}/{id}: stock {stock:?}, seats {seats:?}"));
+        }
     }
     Ok(())
 }

@@ -73,6 +73,7 @@ pub struct Call {
     pub id: Name,
     pub name: Name,
     pub args: String,
+    /// Empty: the server makes one.
     pub key: Name,
     pub cause: Option<Cause>,
 }
@@ -92,7 +93,7 @@ impl Node {
             aggregate: AggregateId { kind: call.kind.clone(), id: call.id.clone() },
             name: call.name.clone(),
             args: call.args.clone().into(),
-            key: Some(call.key.clone()),
+            key: Some(call.key.clone()).filter(|key| !key.is_empty()),
             if_match,
             token: None,
             wait: Duration::ZERO,

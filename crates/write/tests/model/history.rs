@@ -41,13 +41,15 @@ impl Dice {
     /// A new command with a key of its own.
     pub fn call(&mut self, step: usize) -> Call {
         let kind = if self.percent(75) { kinds()[0] } else { kinds()[1] };
+        let name = self.command();
+        let own_key = !(name == "stock" && self.percent(40));
         let (n, k) = (self.below(3), ["x", "y"][self.below(2)]);
         Call {
             kind: kind.into(),
             id: (*self.pick(&IDS)).into(),
-            name: self.command().into(),
+            name: name.into(),
             args: format!(r#"{{"n":{n},"k":"{k}"}}"#),
-            key: format!("key-{step}").into(),
+            key: if own_key { format!("key-{step}") } else { String::new() }.into(),
             cause: None,
         }
     }

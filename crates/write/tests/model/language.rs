@@ -5,6 +5,8 @@ use sterna_crdt::{FieldKind, Policy, RegionId};
 pub const REGIONS: [&str; 3] = ["a", "b", "c"];
 /// Types; an aggregate of `thing` causes something in `other`, and that in `third`.
 pub const TYPES: [&str; 4] = ["thing", "doomed", "other", "third"];
+/// As the model says.
+pub const SEATS_MAX: i64 = 5;
 pub const WINDOW_MS: u64 = 3_600_000;
 
 pub fn schema() -> Vec<(&'static str, FieldKind)> {
@@ -22,8 +24,10 @@ pub fn schema() -> Vec<(&'static str, FieldKind)> {
         ("min", register(Policy::Min)),
         ("min_by", register(Policy::MinBy)),
         ("prefer", register(Policy::Prefer(vec![RegionId(2), RegionId(0)]))),
+        ("seats", FieldKind::Bounded { min: Some(0), max: Some(SEATS_MAX) }),
         ("set", FieldKind::Set),
         ("sets", map(FieldKind::Set)),
+        ("stock", FieldKind::Bounded { min: Some(0), max: None }),
     ]
 }
 
@@ -49,7 +53,9 @@ max_by  = { register = "int", on_conflict = { max_by = "args.n" } }
 min     = { register = "int", on_conflict = "min" }
 min_by  = { register = "int", on_conflict = { min_by = "args.n" } }
 prefer  = { register = "int", on_conflict = { prefer = ["c", "a"] } }
+seats   = { counter = { min = 0, max = 5 } }
 set     = { set = "int" }
+stock   = { counter = { min = 0 } }
 sets    = { map = { set = "int" } }
 
 [aggregate.TYPE.commands]
@@ -66,11 +72,15 @@ set_by     = { args = { n = "int", k = "string" }, effects = [{ set = "args.n", 
 set_prefer = { args = { n = "int", k = "string" }, effects = [{ set = "args.n", to = "prefer" }] }
 insert     = { args = { n = "int", k = "string" }, effects = [{ insert = "args.n", to = "set" }, { insert = "args.n", to = "sets", key = "args.k" }] }
 remove     = { args = { n = "int", k = "string" }, effects = [{ remove = "args.n", from = "set" }, { remove = "args.n", from = "sets", key = "args.k" }] }
+stock      = { args = { n = "int", k = "string" }, effects = [{ add = "args.n + 1", to = "stock" }] }
+spend      = { args = { n = "int", k = "string" }, effects = [{ add = "-args.n - 1", to = "stock" }] }
+sit        = { args = { n = "int", k = "string" }, effects = [{ add = "args.n + 1", to = "seats" }] }
+stand      = { args = { n = "int", k = "string" }, effects = [{ add = "-args.n - 1", to = "seats" }] }
 delete     = { args = { n = "int", k = "string" }, effects = [{ delete = true }] }
 "#;
 
 /// How often each is drawn.
-pub const COMMANDS: [(&str, usize); 14] = [
+pub const COMMANDS: [(&str, usize); 18] = [
     ("add", 6),
     ("add_key", 2),
     ("drop_key", 1),
@@ -84,6 +94,10 @@ pub const COMMANDS: [(&str, usize); 14] = [
     ("set_prefer", 1),
     ("insert", 2),
     ("remove", 2),
+    ("stock", 5),
+    ("spend", 6),
+    ("sit", 3),
+    ("stand", 3),
     ("delete", 1),
 ];
 
@@ -97,6 +111,18 @@ args = { n = "args.n", k = "args.k" }
 [reaction.count]
 on   = "thing.add"
 send = "other.add"
+to   = "id"
+args = { n = "args.n", k = "args.k" }
+
+[reaction.supply]
+on   = "thing.set_latest"
+send = "other.stock"
+to   = "id"
+args = { n = "args.n", k = "args.k" }
+
+[reaction.take]
+on   = "thing.add"
+send = "other.spend"
 to   = "id"
 args = { n = "args.n", k = "args.k" }
 

@@ -3,11 +3,11 @@
 use crate::check;
 use crate::cluster::{Call, Cluster, SHARDS, dot_of};
 use crate::history::Dice;
-use crate::language::WINDOW_MS;
+use crate::language::{TYPES, WINDOW_MS, schema};
 use std::collections::{BTreeMap, BTreeSet, HashSet};
-use sterna_crdt::{Dot, Name, RegionId};
-use sterna_log::{Cause, Event, Frame, LogId, ShardId};
-use sterna_write::{MergeError, Refused};
+use sterna_crdt::{Dot, Name, RegionId, Side};
+use sterna_log::{AggregateId, Cause, Event, Frame, LogId, ShardId};
+use sterna_write::{Escrow, Give, MergeError, Refused};
 
 const STEPS: usize = 70;
 
@@ -36,6 +36,11 @@ impl Seen {
             "hole",
             "refused body",
             "reaction",
+            "rights moved",
+            "bound reached",
+            "spend",
+            "void spend",
+            "void increment",
         ] {
             assert!(self.0.contains_key(what), "it never came to: {what}; {:?}", self.0);
         }
@@ -98,7 +103,8 @@ impl Run {
                     self.take(to, frame).await?;
                 }
             }
-            490..500 => self.cluster.pause(2 * WINDOW_MS + 61_000).await,
+            490..540 => self.give().await?,
+            540..550 => self.cluster.pause(2 * WINDOW_MS + 61_000).await,
             _ => self.deliver().await?,
         }
         let pause = self.dice.below(400) as u64;
@@ -110,7 +116,30 @@ impl Run {
         for node in &self.cluster.nodes {
             check::region(node).await?;
         }
-        Ok(())
+        check::bounds(&self.cluster).await
+    }
+
+    /// Somebody gives some of its rights away.
+    async fn give(&mut self) -> Result<(), String> {
+        let (from, to) = (self.dice.below(3), self.dice.below(3));
+        let id = AggregateId { kind: (*self.dice.pick(&TYPES)).into(), id: (*self.dice.pick(&check::IDS)).into() };
+        let (field, side) = *self.dice.pick(&[("stock", Side::Down), ("seats", Side::Down), ("seats", Side::Up)]);
+        let node = &self.cluster.nodes[from];
+        let (region, held) = (node.writer.region(), node.aggregate(&id.kind, &id.id).await.unwrap_or_default());
+        let (_, kind) = schema().into_iter().find(|(name, _)| *name == field).expect("it is declared");
+        let shard = sterna_log::shard_of(&id.kind, &id.id, SHARDS);
+        let rights = Escrow::new(region, shard, &held).rights(field, &kind, region.me, side).unwrap_or_default();
+        if from == to || rights <= 0 {
+            return Ok(());
+        }
+        let amount = 1 + self.dice.below(rights as usize) as i64;
+        let give = |amount| Give { field: field.into(), side, from: None, to: vec![(RegionId(to as u16), amount)] };
+        node.writer.give(id.clone(), give(amount)).await.map_err(|refused| format!("a gift of {amount} of {rights}: {refused}"))?;
+        self.seen.count("rights moved");
+        match node.writer.give(id, give(rights - amount + 1)).await {
+            Err(Refused::BoundReached { .. }) => Ok(()),
+            answer => Err(format!("more was given than there was: {answer:?}")),
+        }
     }
 
     async fn command(&mut self, step: usize) -> Result<(), String> {
@@ -161,6 +190,7 @@ impl Run {
                 self.react(region, made.ok_or("an accepted command is in no log")?);
             }
             Err(Refused::KeyReused) if !known.is_empty() => self.seen.count("refused body"),
+            Err(Refused::BoundReached { .. }) => self.seen.count("bound reached"),
             Err(Refused::VoidCause) => self.seen.count("void cause"),
             Err(refused) => return Err(format!("{call:?}: {refused}")),
         }
@@ -280,6 +310,14 @@ impl Run {
         let void: BTreeSet<_> = reference.void.iter().collect();
         for id in &void {
             self.seen.count(if reference.events[*id].cause.is_some() { "void reaction" } else { "void" });
+        }
+        for (id, event) in &reference.events {
+            match (&*event.command, void.contains(id)) {
+                ("spend" | "stand", false) => self.seen.count("spend"),
+                ("spend" | "stand", true) => self.seen.count("void spend"),
+                ("stock" | "sit", true) => self.seen.count("void increment"),
+                _ => {}
+            }
         }
         for row in self.cluster.nodes[0].ledger().await {
             self.seen.count("row");
