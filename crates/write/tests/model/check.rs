@@ -25,6 +25,7 @@ pub async fn region(node: &Node) -> Result<(), String> {
         if real != wanted {
             return Err(format!("{me}: the state of {kind}/{id} is\n{real:?}\nand not\n{wanted:?}"));
         }
+        within(&me, &kind, &id, &real)?;
         let of_this = |event: &EventId| event.0 == kind && event.1 == id;
         let void = reference.void.iter().filter(|event| of_this(event)).count() as u64;
         if held.voided != void {
@@ -45,24 +46,21 @@ pub async fn region(node: &Node) -> Result<(), String> {
     Ok(())
 }
 
-/// No bound is crossed in what any region shows, nor over all regions together.
+/// No bound is crossed over all regions together.
 pub async fn bounds(cluster: &Cluster) -> Result<(), String> {
     let mut all: BTreeMap<EventId, Event> = BTreeMap::new();
     for node in &cluster.nodes {
-        let events = node.events().await;
-        within_bounds(&node.writer.region().name, &Reference::new(&events))?;
-        all.extend(events.into_iter().map(|event| (id_of(&event), event)));
+        all.extend(node.events().await.into_iter().map(|event| (id_of(&event), event)));
     }
-    within_bounds("all regions together", &Reference::new(&all.into_values().collect::<Vec<_>>()))
+    let all: Vec<Event> = all.into_values().collect();
+    let reference = Reference::new(&all);
+    reference.aggregates().iter().try_for_each(|(kind, id)| within("all regions", kind, id, &reference.state(kind, id)))
 }
 
-fn within_bounds(of: &str, reference: &Reference<'_>) -> Result<(), String> {
-    for (kind, id) in reference.aggregates() {
-        let values = reference.state(&kind, &id).values;
-        let (stock, seats) = (&values["stock"], &values["seats"]);
-        if *stock < Value::Int(0) || *seats < Value::Int(0) || *seats > Value::Int(SEATS_MAX) {
-            return Err(format!("{of}: a bound is crossed in {kind}/{id}: stock {stock:?}, seats {seats:?}"));
-        }
+fn within(of: &str, kind: &str, id: &str, state: &Visible) -> Result<(), String> {
+    let (stock, seats) = (&state.values["stock"], &state.values["seats"]);
+    if *stock < Value::Int(0) || *seats < Value::Int(0) || *seats > Value::Int(SEATS_MAX) {
+        return Err(format!("{of}: a bound is crossed in {kind}/{id}: stock {stock:?}, seats {seats:?}"));
     }
     Ok(())
 }

@@ -42,7 +42,7 @@ impl Dice {
     pub fn call(&mut self, step: usize) -> Call {
         let kind = if self.percent(75) { kinds()[0] } else { kinds()[1] };
         let name = self.command();
-        let own_key = !(name == "stock" && self.percent(40));
+        let own_key = !(name == "stock" && self.percent(75));
         let (n, k) = (self.below(3), ["x", "y"][self.below(2)]);
         Call {
             kind: kind.into(),

@@ -72,7 +72,7 @@ set_by     = { args = { n = "int", k = "string" }, effects = [{ set = "args.n", 
 set_prefer = { args = { n = "int", k = "string" }, effects = [{ set = "args.n", to = "prefer" }] }
 insert     = { args = { n = "int", k = "string" }, effects = [{ insert = "args.n", to = "set" }, { insert = "args.n", to = "sets", key = "args.k" }] }
 remove     = { args = { n = "int", k = "string" }, effects = [{ remove = "args.n", from = "set" }, { remove = "args.n", from = "sets", key = "args.k" }] }
-stock      = { args = { n = "int", k = "string" }, effects = [{ add = "args.n + 1", to = "stock" }] }
+stock      = { args = { n = "int", k = "string" }, effects = [{ add = "args.n * 10 + 20", to = "stock" }] }
 spend      = { args = { n = "int", k = "string" }, effects = [{ add = "-args.n - 1", to = "stock" }] }
 sit        = { args = { n = "int", k = "string" }, effects = [{ add = "args.n + 1", to = "seats" }] }
 stand      = { args = { n = "int", k = "string" }, effects = [{ add = "-args.n - 1", to = "seats" }] }
@@ -95,7 +95,7 @@ pub const COMMANDS: [(&str, usize); 18] = [
     ("insert", 2),
     ("remove", 2),
     ("stock", 5),
-    ("spend", 6),
+    ("spend", 8),
     ("sit", 3),
     ("stand", 3),
     ("delete", 1),

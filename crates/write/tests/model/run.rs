@@ -103,8 +103,8 @@ impl Run {
                     self.take(to, frame).await?;
                 }
             }
-            490..540 => self.give().await?,
-            540..550 => self.cluster.pause(2 * WINDOW_MS + 61_000).await,
+            490..570 => self.give().await?,
+            570..580 => self.cluster.pause(2 * WINDOW_MS + 61_000).await,
             _ => self.deliver().await?,
         }
         let pause = self.dice.below(400) as u64;
