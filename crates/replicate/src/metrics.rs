@@ -66,6 +66,9 @@ impl Metrics {
         for answer in ["given", "nothing", "failed"] {
             self.rights_asked.with_label_values(&[answer]);
         }
+        for outcome in ["accepted", "refused", "home-away"] {
+            self.forwarded.with_label_values(&[outcome]);
+        }
         for outcome in ["delivered", "replayed", "compensated", "refused", "too-deep"] {
             self.reactions.with_label_values(&[outcome]);
         }
@@ -155,7 +158,7 @@ impl Metrics {
     }
 
     fn register(&self, registry: &Registry) {
-        let all: [Box<dyn Collector>; 22] = [
+        let all: [Box<dyn Collector>; 24] = [
             Box::new(self.frames_published.clone()),
             Box::new(self.entries_published.clone()),
             Box::new(self.publish_failures.clone()),

@@ -141,7 +141,7 @@ impl Refused {
 }
 
 /// Every [`Refused::outcome`], and those of what was not refused.
-pub(crate) const OUTCOMES: [&str; 24] = [
+pub(crate) const OUTCOMES: [&str; 27] = [
     "accepted",
     "replayed",
     "unknown-type",
@@ -166,6 +166,9 @@ pub(crate) const OUTCOMES: [&str; 24] = [
     "not-accepting",
     "disk-full",
     "store-unavailable",
+    "rights-unknown",
+    "home-away",
+    "void-cause",
 ];
 
 impl Refused {
