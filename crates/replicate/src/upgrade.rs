@@ -41,6 +41,6 @@ impl Upgrade {
     /// An event of it says so too, where heartbeats have not come.
     fn is_held_by_all(&self) -> bool {
         let Some(next) = self.region.next_model() else { return false };
-        self.region.has_met_next_model() || self.peers.lacking(of(&next)).is_empty()
+        self.region.has_met_next_model() || self.peers.lacking(of(&next)).into_iter().all(|peer| self.region.is_lost(peer))
     }
 }
