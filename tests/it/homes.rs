@@ -224,7 +224,7 @@ async fn people_see_homes_and_move_them() {
     let shown = run(sterna().args(["homes", "--url", &url])).await;
     assert!(shown.code == Some(0) && shown.stdout.contains("payment") && shown.stdout.contains("us-east"), "{shown:?}");
     let moved = run(sterna().args(["homes", "move", "payment", "--to", "eu-west", "--shard", "2", "--url", &url])).await;
-    assert!(moved.code == Some(0) && moved.stdout.contains("\"home\":\"eu-west\""), "{moved:?}");
+    assert!(moved.code == Some(0) && moved.stdout.contains("payment, shard 2: moved to eu-west (term 2)"), "{moved:?}");
     let wrong = run(sterna().args(["homes", "move", "payment", "--to", "mars", "--url", &url])).await;
     assert!(wrong.code == Some(1) && wrong.stderr.contains("there is no region `mars`"), "{wrong:?}");
     let wrong = run(sterna().args(["homes", "move", "cart", "--to", "eu-west", "--url", &url])).await;
