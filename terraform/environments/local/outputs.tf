@@ -18,5 +18,5 @@ output "prometheus" {
 
 output "logs" {
   description = "What the processes say."
-  value       = "${local.run_folder}/*.log"
+  value       = "${var.data_folder}/run/*.log"
 }

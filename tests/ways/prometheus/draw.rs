@@ -120,12 +120,15 @@ fn table(out: &mut String, panel: &Panel, series: &[(String, Series)]) {
 
 fn name(legend: &str, labels: &BTreeMap<String, String>) -> String {
     let known = labels.iter().fold(legend.to_owned(), |text, (label, value)| text.replace(&format!("{{{{{label}}}}}"), value));
-    known.replace("..", ".")
+    // A label without a value is no label for Prometheus.
+    let mut parts = known.split("{{");
+    let first = parts.next().unwrap_or_default().to_owned();
+    parts.fold(first, |text, part| text.trim_end_matches('.').to_owned() + part.split_once("}}").map_or(part, |(_, rest)| rest))
 }
 
 fn labels(labels: &BTreeMap<String, String>) -> String {
-    let shown = labels.iter().filter(|(label, _)| !["__name__", "instance", "job"].contains(&label.as_str()));
-    shown.map(|(label, value)| format!("{label} {}", value.chars().take(12).collect::<String>())).collect::<Vec<_>>().join("  ")
+    let shown = labels.iter().filter(|(label, _)| !["__name__", "instance", "job", "commit"].contains(&label.as_str()));
+    shown.map(|(_, value)| value.chars().take(12).collect::<String>()).collect::<Vec<_>>().join("   ")
 }
 
 fn shown(value: f64, unit: &str) -> String {
@@ -134,6 +137,7 @@ fn shown(value: f64, unit: &str) -> String {
         "s" => format!("{value:.1} s"),
         "percentunit" => format!("{:.0} %", value * 100.0),
         "ops" | "reqps" => format!("{value:.1}/s"),
+        "bytes" => format!("{:.0} MB", value / 1e6),
         _ if value >= 1e9 => format!("{:.1} G", value / 1e9),
         _ if value >= 1e6 => format!("{:.0} M", value / 1e6),
         _ if value.fract() == 0.0 => format!("{value:.0}"),
