@@ -13,5 +13,6 @@ mod openapi;
 mod operating;
 mod queries;
 mod random;
+mod ready;
 mod region;
 mod wire;

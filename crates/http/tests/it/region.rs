@@ -16,6 +16,7 @@ use sterna_log::TokenKey;
 use sterna_read::Reads;
 use sterna_replicate::{Replication, Source};
 use sterna_store::Memory;
+use sterna_store::memory::Faults;
 use sterna_stream::Hub;
 use sterna_write::{Gate, OpenOptions, Region, Writer};
 use tower::ServiceExt;
@@ -68,6 +69,8 @@ pub struct TestRegion {
     pub services: Services,
     pub router: Router,
     pub scope: Scope,
+    /// Of the write store, and of the read store.
+    pub faults: [Faults; 2],
 }
 
 pub struct Answer {
@@ -89,14 +92,16 @@ impl TestRegion {
         let registry = Registry::new();
         let options =
             OpenOptions { name: "eu-west".into(), members: vec!["eu-west".into()], shards: 4, model: model.into(), copied: false };
-        let region = Region::open(env.clone(), Arc::new(Memory::default()), options).await.expect("the store is empty");
+        let (store, read_store) = (Memory::default(), Memory::default());
+        let faults = [store.faults(), read_store.faults()];
+        let region = Region::open(env.clone(), Arc::new(store), options).await.expect("the store is empty");
         let writer = Writer::start(region.clone(), &scope, Some(&registry)).await.expect("the store can be read");
         let (logs, states) = (writer.logs().clone(), writer.states().clone());
         let options = sterna_read::Options {
             region: region.clone(),
             logs: logs.clone(),
             states,
-            store: Arc::new(Memory::default()),
+            store: Arc::new(read_store),
             scope: scope.clone(),
             registry: registry.clone(),
         };
@@ -130,7 +135,7 @@ impl TestRegion {
             limits: Arc::new(limits),
             links: None,
         };
-        Self { router: sterna_http::router(services.clone()), services, scope }
+        Self { router: sterna_http::router(services.clone()), services, scope, faults }
     }
 
     /// As a process stops: nobody holds the services any more, then the tasks end.
