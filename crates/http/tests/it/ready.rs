@@ -39,7 +39,7 @@ async fn until(region: &TestRegion, status: u16, text: &str) {
         if answer.status == status && answer.text().contains(text) {
             return;
         }
-        last = answer.text();
+        answer.text().clone_into(&mut last);
         tokio::time::sleep(Duration::from_millis(10)).await;
     }
     panic!("not {status} with {text}: {last}");
