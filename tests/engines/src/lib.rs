@@ -8,6 +8,7 @@
 #[cfg(feature = "certificates")]
 pub mod certificates;
 pub mod fluvio;
+pub mod foundationdb;
 mod keeper;
 mod ports;
 
