@@ -12,6 +12,8 @@ mod durable;
 mod evolution;
 #[cfg(feature = "fluvio")]
 mod fluvio;
+#[cfg(feature = "foundationdb")]
+mod foundationdb;
 mod homes;
 mod keys;
 mod language;

@@ -1,6 +1,7 @@
 //! Regions, and the links between them.
 
 use crate::fluvio::Fluvio;
+use crate::foundationdb::FoundationDb;
 use crate::{LinkMode, Peer, PeerCluster, Region, RegionConfig, Relay, eventually, free_port, say};
 use serde_json::Value;
 use std::collections::BTreeMap;
@@ -78,7 +79,7 @@ impl Cluster {
         let model = folder.path().join("model.toml");
         fs::write(&model, &options.model).expect("a temporary folder takes files");
         let ports: Vec<(&str, u16)> = names.iter().map(|name| (*name, free_port())).collect();
-        let fluvio = Fluvio::wanted(names.len());
+        let (foundationdb, fluvio) = (FoundationDb::wanted(names.len()), Fluvio::wanted(names.len()));
         let mut relays = BTreeMap::new();
         for (from, _) in &ports {
             for (at, (to, port)) in ports.iter().enumerate().filter(|(_, (to, _))| to != from) {
@@ -105,6 +106,7 @@ impl Cluster {
                 secret: None,
                 ready: None,
                 peers: peers(name),
+                foundationdb: foundationdb.as_ref().map(|foundationdb| foundationdb.of(at, name)),
                 fluvio: fluvio.as_ref().map(|fluvio| fluvio.of(at)),
             };
             Region::new(home, config)

@@ -1,6 +1,6 @@
 //! A region's configuration file.
 
-use crate::{FluvioStream, PeerCluster};
+use crate::{FluvioStream, FoundationDbStore, PeerCluster};
 use std::fmt::Write;
 use std::path::PathBuf;
 
@@ -15,6 +15,8 @@ pub struct RegionConfig {
     /// `[ready]`, if there are bounds.
     pub ready: Option<Ready>,
     pub peers: Vec<Peer>,
+    /// The engine `embedded` if there is none.
+    pub foundationdb: Option<FoundationDbStore>,
     /// The engine `direct` if there is none.
     pub fluvio: Option<FluvioStream>,
 }
@@ -34,12 +36,13 @@ pub struct Peer {
 
 impl RegionConfig {
     pub fn toml(&self) -> String {
-        let Self { region, port, model, shards, data, secret, ready, peers, fluvio } = self;
+        let Self { region, port, model, shards, data, secret, ready, peers, foundationdb, fluvio } = self;
         let mut text = format!("region = {region:?}\nlisten = \"127.0.0.1:{port}\"\nmodel = {model:?}\nshards = {shards}\n");
         if let Some(secret) = secret {
             _ = writeln!(text, "secret = {secret:?}");
         }
         _ = writeln!(text, "[store]\npath = {data:?}");
+        text += &foundationdb.as_ref().map(FoundationDbStore::toml).unwrap_or_default();
         if let Some(Ready { lag_seconds_max, staleness_seconds_max }) = ready {
             _ = writeln!(text, "[ready]\nlag_seconds_max = {lag_seconds_max}\nstaleness_seconds_max = {staleness_seconds_max}");
         }

@@ -12,7 +12,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 use sterna_client::Client;
 use sterna_env::{Env, Scope};
-use sterna_http::{Limits, Metrics, Readiness, ServeOptions, Services, StreamInfo};
+use sterna_http::{Limits, Metrics, Readiness, ServeOptions, Services, StoreInfo, StreamInfo};
 use sterna_read::Reads;
 use sterna_replicate::{Replication, Source};
 use sterna_store::Store;
@@ -75,6 +75,7 @@ async fn start(folder: &std::path::Path) -> (Services, Scope) {
         writer,
         reads,
         replication,
+        store: StoreInfo::new("memory"),
         stream: StreamInfo { engine: "memory", endpoint: None },
         tokens: sterna_log::TokenKey::derive(b"bench"),
         metrics: Metrics::register(&registry).unwrap(),

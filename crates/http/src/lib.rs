@@ -29,4 +29,4 @@ pub use openapi::document as openapi;
 pub use problem::{Code, Problem};
 pub use router::router;
 pub use serve::{ServeOptions, serve};
-pub use services::{LinkState, Links, Readiness, Services, StreamInfo, UnknownPeer};
+pub use services::{ClusterHealth, LinkState, Links, Readiness, Services, StoreInfo, StreamInfo, UnknownPeer};

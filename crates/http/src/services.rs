@@ -2,6 +2,7 @@
 
 use crate::{Limits, Metrics};
 use prometheus::Registry;
+use serde::Serialize;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use sterna_env::Scope;
@@ -9,6 +10,7 @@ use sterna_log::TokenKey;
 use sterna_read::Reads;
 use sterna_replicate::Replication;
 use sterna_write::Writer;
+use tokio::sync::watch;
 
 /// One region's services. Cheap to clone.
 #[derive(Clone)]
@@ -16,6 +18,7 @@ pub struct Services {
     pub writer: Arc<Writer>,
     pub reads: Arc<Reads>,
     pub replication: Arc<Replication>,
+    pub store: StoreInfo,
     pub stream: StreamInfo,
     pub tokens: TokenKey,
     /// What `/metrics` shows.
@@ -27,6 +30,42 @@ pub struct Services {
     pub limits: Arc<Limits>,
     /// Links that can be cut and healed on request; only where a developer asked for it.
     pub links: Option<Arc<dyn Links>>,
+}
+
+/// The store's engine, for people.
+#[derive(Clone)]
+pub struct StoreInfo {
+    pub engine: &'static str,
+    clusters: watch::Sender<Vec<ClusterHealth>>,
+}
+
+/// How a cluster does, by its own account.
+#[derive(Clone, Debug, Serialize)]
+pub struct ClusterHealth {
+    pub cluster: String,
+    /// Those that are in it.
+    pub shards: String,
+    pub available: bool,
+    pub healthy: bool,
+    /// Machines that may fail without losing data.
+    pub fault_tolerance: Option<u64>,
+    pub redundancy: Option<String>,
+    pub version: Option<String>,
+    pub troubles: Vec<String>,
+}
+
+impl StoreInfo {
+    pub fn new(engine: &'static str) -> Self {
+        Self { engine, clusters: watch::Sender::new(Vec::new()) }
+    }
+
+    pub fn set_clusters(&self, clusters: Vec<ClusterHealth>) {
+        self.clusters.send_replace(clusters);
+    }
+
+    pub(crate) fn clusters(&self) -> Vec<ClusterHealth> {
+        self.clusters.borrow().clone()
+    }
 }
 
 /// The stream's engine, for people.

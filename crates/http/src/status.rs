@@ -1,6 +1,6 @@
 //! `GET /v1/status`: regions, shards, progress, lag; for people, and for the command line.
 
-use crate::{Services, reply};
+use crate::{ClusterHealth, Services, reply};
 use axum::extract::State;
 use axum::response::Response;
 use serde::Serialize;
@@ -25,6 +25,7 @@ struct Status {
     closed: Option<String>,
     draining: bool,
     reactions_pending: u64,
+    store: StoreStatus,
     stream: Stream,
     regions: Vec<Origin>,
     views: Vec<View>,
@@ -66,6 +67,14 @@ struct NextModel {
     hash: String,
     /// The regions that do not hold it yet.
     lacking: Vec<String>,
+}
+
+/// Where this region's data is.
+#[derive(Serialize)]
+struct StoreStatus {
+    engine: &'static str,
+    /// Of an engine that has some.
+    clusters: Vec<ClusterHealth>,
 }
 
 /// What this region's log goes out by.
@@ -173,6 +182,7 @@ fn status(services: &Services) -> Status {
         closed: closed(region),
         draining: services.readiness.is_draining(),
         reactions_pending: replication.reactions_pending,
+        store: StoreStatus { engine: services.store.engine, clusters: services.store.clusters() },
         stream,
         regions: std::iter::once(this(region, &reads.projected)).chain(others).collect(),
         views: reads.views.into_iter().map(view).collect(),

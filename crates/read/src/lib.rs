@@ -11,6 +11,7 @@
 mod cache;
 mod document;
 mod feed;
+mod fence;
 mod keys;
 mod layouts;
 pub mod limits;
@@ -25,6 +26,7 @@ mod status;
 mod view;
 
 pub use feed::{Cursor, CursorError, FeedFilter, FeedItem};
+pub use fence::Fenced;
 pub use query::{Found, Page};
 pub use reads::{Options, Reads};
 pub use refused::{ReadRefused, Retry, StartError};

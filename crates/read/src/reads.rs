@@ -28,7 +28,16 @@ pub struct Options {
 }
 
 /// Queries, the change feed and the projector behind them.
-pub struct Reads(Arc<Shared>);
+pub struct Reads(Arc<Shared>, Has);
+
+/// Whether there is something to read.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Has {
+    Projector,
+    Nothing,
+}
+
+const ABSENT: &str = "this process has the role `write` and keeps no projections; ask one that does";
 
 impl Reads {
     /// Opens the read store and starts the projector, which ends with the scope. The region's board must already say what the
@@ -51,12 +60,36 @@ impl Reads {
         projector.adopt().await.map_err(projector::start_error)?;
         options.scope.spawn(projector.run());
         options.scope.spawn_until_stop(measure(shared.clone()));
-        Ok(Arc::new(Self(shared)))
+        Ok(Arc::new(Self(shared, Has::Projector)))
+    }
+
+    /// For a process that keeps no projections: every query is refused, and nothing waits for a projector.
+    pub fn absent(options: Options) -> Result<Arc<Self>, StartError> {
+        let (orders, _) = mpsc::channel(ORDERS_MAX);
+        let shared = Shared::new(Parts {
+            region: options.region.clone(),
+            store: options.store,
+            scope: options.scope,
+            metrics: Metrics::new(&options.registry)?,
+            feed: Hub::new(0, Default::default()),
+            orders,
+            plan: projector::no_plan(&options.region),
+            progress: Progress::default(),
+            failed: Default::default(),
+        });
+        Ok(Arc::new(Self(Arc::new(shared), Has::Nothing)))
+    }
+
+    fn present(&self) -> Result<&Arc<Shared>, ReadRefused> {
+        match self.1 {
+            Has::Projector => Ok(&self.0),
+            Has::Nothing => Err(ReadRefused::Unavailable(ABSENT.to_owned())),
+        }
     }
 
     /// A document, once what `token` has seen of its shard is projected; `wait` bounds that.
     pub async fn document(&self, kind: &str, id: &str, token: Option<&Token>, wait: Duration) -> Result<Found, ReadRefused> {
-        self.count("document", self.0.document(kind, id, token, wait).await)
+        self.count("document", self.present()?.document(kind, id, token, wait).await)
     }
 
     /// An aggregate's events from all regions, in their order, behind the cursor `after`.
@@ -69,7 +102,7 @@ impl Reads {
         token: Option<&Token>,
         wait: Duration,
     ) -> Result<Page, ReadRefused> {
-        self.count("history", self.0.history(kind, id, limit, after, token, wait).await)
+        self.count("history", self.present()?.history(kind, id, limit, after, token, wait).await)
     }
 
     /// Rows of a view behind the cursor `after`. `filters` are `column=value` and `column[gte|gt|lte|lt]=value`, as in the query
@@ -83,7 +116,7 @@ impl Reads {
         token: Option<&Token>,
         wait: Duration,
     ) -> Result<Page, ReadRefused> {
-        self.count("view", self.0.view(name, filters, limit, after, token, wait).await)
+        self.count("view", self.present()?.view(name, filters, limit, after, token, wait).await)
     }
 
     /// Where the change feed ends now.
@@ -98,7 +131,7 @@ impl Reads {
 
     /// Builds a view anew, beside the generation that answers until it is swapped. Returns the new generation at once.
     pub async fn rebuild(&self, view: &str) -> Result<u32, ReadRefused> {
-        let plan = self.0.plan();
+        let plan = self.present()?.plan();
         let unknown =
             || ReadRefused::UnknownView { view: view.into(), suggestion: suggest(view, plan.model.views().iter().map(|view| &view.name)) };
         let name = plan.model.view(view).ok_or_else(unknown)?.name.clone();
@@ -114,6 +147,9 @@ impl Reads {
 
     /// Resolves when fewer than `events_max` events wait to be projected: how a bulk load keeps views fresh.
     pub async fn room(&self, events_max: u64) {
+        if self.1 == Has::Nothing {
+            return;
+        }
         let mut progress = self.0.progress.subscribe();
         while self.0.backlog_events() >= events_max {
             // Counts drift by what was committed without an answer, until the projector has caught up: so look now and then.

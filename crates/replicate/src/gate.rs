@@ -84,6 +84,8 @@ impl Gatekeeper {
                 biased;
                 _ = changed.changed() => {}
                 _ = heard.changed() => {}
+                // Another process of this region may have heard of every member.
+                () = self.region.env.sleep(ADMIT_PAUSE_MAX), if !self.region.life().admitted => {}
             }
         }
     }

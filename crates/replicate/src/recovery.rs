@@ -81,6 +81,11 @@ impl Recovery {
 
     async fn begin(&self) -> Result<Unheard, Failure> {
         let mut unheard = Unheard::load(self.region()).await?;
+        if self.region().leases.in_company().await {
+            // Its other processes have asked, and have been at work since: its store is no old copy.
+            self.note_old_ends().await?;
+            return Ok(unheard);
+        }
         let ends = self.ends().await?;
         let asked = self.ask(&ends).await?;
         let reason = match (&asked.holders[..], &asked.unheard[..]) {
@@ -115,7 +120,11 @@ impl Recovery {
         let mut backoff = Backoff::new(RECOVERY_PAUSE_FIRST, RECOVERY_PAUSE_MAX);
         loop {
             let pause = if unheard.is_empty() { RECOVERY_PAUSE_MAX } else { backoff.next(self.env()).max(RECOVERY_PAUSE_FIRST) };
-            if let Some(Some(claim)) = self.env().timeout(pause, claims.recv()).await
+            let claim = self.env().timeout(pause, claims.recv()).await;
+            if !self.region().leases.holds_region() {
+                continue;
+            }
+            if let Some(Some(claim)) = claim
                 && let Err(error) = self.look_into(claim).await
             {
                 tracing::error!(%error, "a claim that this store is an old copy can't be looked into");

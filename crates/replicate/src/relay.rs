@@ -75,7 +75,8 @@ impl Relay {
         loop {
             any.borrow_and_update();
             let now = self.env().now();
-            join_all(shards.iter_mut().filter(|shard| shard.has_work(now)).map(ShardRelay::turn)).await;
+            join_all(shards.iter_mut().filter_map(|shard| (shard.has_work(now) && shard.is_mine()).then_some(shard)).map(ShardRelay::turn))
+                .await;
             let due = shards.iter().map(|shard| shard.due).min().unwrap_or_else(|| self.env().now() + HEARTBEAT_EVERY);
             let pause = due.saturating_duration_since(self.env().now());
             self.env().timeout(pause, any.changed()).await;
@@ -105,6 +106,19 @@ impl ShardRelay {
             bytes_max: FRAME_BYTES,
             relay,
         }
+    }
+
+    /// Where all processes of a region publish into one stream, the one with the shard's lease does. What its predecessor left out,
+    /// followers read from a copy.
+    fn is_mine(&mut self) -> bool {
+        let region = self.relay.writer.region();
+        if !self.relay.stream.is_shared() || region.leases.holds(self.id) {
+            return true;
+        }
+        self.at = region.board.applied(self.id).get(region.me).max(self.at);
+        self.due = region.env.now() + HEARTBEAT_EVERY;
+        self.changed.borrow_and_update();
+        false
     }
 
     fn has_work(&self, now: Instant) -> bool {

@@ -2,8 +2,10 @@
 //!
 //! `STERNA_STORE__PATH` is `store.path`, `STERNA_PEER__0__URL` the first peer's `url`. Unknown keys are refused.
 
+mod store;
 mod stream;
 
+pub use store::{FoundationDbConfig, ShardRange, StoreConfig, StoreEngine};
 pub use stream::{ClusterConfig, Compression, StreamConfig, StreamEngine, TlsConfig, UnitConfig};
 
 use serde::Deserialize;
@@ -44,22 +46,6 @@ pub struct ReadyConfig {
     pub lag_seconds_max: Option<u32>,
     /// How long ago a view may have had everything that is applied here.
     pub staleness_seconds_max: Option<u32>,
-}
-
-#[derive(Clone, Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct StoreConfig {
-    #[serde(default)]
-    pub engine: StoreEngine,
-    pub path: PathBuf,
-}
-
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum StoreEngine {
-    /// In this folder; nothing to install.
-    #[default]
-    Embedded,
 }
 
 #[derive(Clone, Debug, Deserialize)]
@@ -108,6 +94,8 @@ pub enum ConfigError {
     #[error("{path}: shards = {shards}; it must be 1 to 1024")]
     Shards { path: String, shards: u16 },
     #[error("{path}: {message}")]
+    Store { path: String, message: String },
+    #[error("{path}: {message}")]
     Stream { path: String, message: String },
 }
 
@@ -125,7 +113,7 @@ impl Config {
         let mut config = Self::parse(&path.display().to_string(), &text, environment)?;
         let folder = path.parent().unwrap_or(Path::new("."));
         config.model = folder.join(&config.model);
-        config.store.path = folder.join(&config.store.path);
+        config.store.paths_from(folder);
         config.stream.paths_from(folder);
         config.peers.iter_mut().filter_map(|peer| peer.stream.as_mut()).for_each(|cluster| cluster.paths_from(folder));
         Ok(config)
@@ -179,6 +167,7 @@ impl Config {
         if !(1..=1024).contains(&self.shards) {
             return Err(ConfigError::Shards { path: path(), shards: self.shards });
         }
+        self.store.check(self.shards).map_err(|message| ConfigError::Store { path: path(), message })?;
         let peers = self.peers.iter().map(|peer| (peer.region.as_str(), peer.stream.as_ref()));
         self.stream.check(peers).map_err(|message| ConfigError::Stream { path: path(), message })
     }
@@ -251,7 +240,7 @@ mod tests {
             (TEXT.replace("shop.toml'", "shop.toml'\nshard = 4"), "unknown field `shard`"),
             (TEXT.replace("us-east", "eu-west"), "named twice"),
             (TEXT.replace("http://10.1.0.5:7101", "10.1.0.5"), "write it like http://"),
-            (TEXT.replace("[store]", "[store]\nengine = 'redis'"), "unknown variant `redis`, expected `embedded`"),
+            (TEXT.replace("[store]", "[store]\nengine = 'redis'"), "unknown variant `redis`, expected `embedded` or `foundationdb`"),
             (TEXT.replace("'eu-west'", "'EU west'"), "is no region name"),
             (TEXT.replace("listen = '0.0.0.0:7102'\n", ""), "missing field `listen`"),
             (TEXT.replace("[store]", "shards = 0\n[store]"), "must be 1 to 1024"),

@@ -1,6 +1,6 @@
 //! Several regions in one process, on the embedded engines.
 
-use crate::config::{Config, PeerConfig, StoreConfig, StoreEngine, StreamConfig, TelemetryConfig};
+use crate::config::{Config, PeerConfig, StoreConfig, StreamConfig, TelemetryConfig};
 use crate::home::{DevRegion, DevRegions};
 use crate::region::{Extras, RunningRegion, parse_model};
 use anyhow::{Context, Result, bail};
@@ -86,7 +86,7 @@ impl Cluster {
         for config in &configs {
             let model = parse_model(&options.model, &options.model_name, &members);
             let started = match model {
-                Ok(model) => RunningRegion::start(config, model, env.clone(), Extras { links: true }).await,
+                Ok(model) => RunningRegion::start(config, model, env.clone(), Extras { links: true, ..Extras::default() }).await,
                 Err(error) => Err(error),
             };
             match started {
@@ -175,7 +175,7 @@ fn configs(options: &ClusterOptions, folder: &Path) -> Result<Vec<Config>> {
         listen: format!("127.0.0.1:{port}"),
         model: PathBuf::from(&options.model_name),
         shards: options.shards,
-        store: StoreConfig { engine: StoreEngine::Embedded, path: folder.join(name) },
+        store: StoreConfig::embedded(folder.join(name)),
         ready: crate::config::ReadyConfig::default(),
         stream: StreamConfig::default(),
         peers: peers(name),

@@ -12,6 +12,7 @@ mod links;
 mod out;
 pub mod region;
 mod signals;
+mod store;
 mod stream;
 mod watch;
 

@@ -1,7 +1,7 @@
 //! One region, put together: the only place that knows the engines.
 
-use crate::config::{Config, StoreEngine};
-use crate::stream;
+use crate::config::Config;
+use crate::{store, stream};
 use anyhow::{Context, Result, bail};
 use std::path::Path;
 use std::sync::Arc;
@@ -13,7 +13,6 @@ use sterna_log::{Membership, TokenKey};
 use sterna_model::{Model, Severity};
 use sterna_read::Reads;
 use sterna_replicate::{Replication, Source};
-use sterna_store_embedded::{Embedded, Options as Folder};
 use sterna_stream_direct::limits::STREAMS_PER_CONNECTION_MAX;
 use sterna_stream_direct::{Direct, PeerAddress};
 use sterna_write::{OpenError, OpenOptions, Region, Writer};
@@ -22,14 +21,6 @@ use sterna_write::{OpenError, OpenOptions, Region, Writer};
 const DRAIN_MAX: Duration = Duration::from_secs(10);
 /// How long a stopping region may take, with closing its stores.
 const STOP_MAX: Duration = Duration::from_secs(20);
-/// What the read store may keep of its files in memory; documents are cached once more in the projector.
-const CACHE_BYTES: u64 = 16 << 20;
-
-/// Keys kept for conflict checks: what is written between a batch's snapshot and its commit, with room.
-const WRITE_WINDOW_KEYS: usize = 1 << 16;
-/// The projector alone writes the read store.
-const READ_WINDOW_KEYS: usize = 1 << 14;
-const READ_MEMTABLE_BYTES: u64 = 8 << 20;
 
 /// A region that runs until it is stopped.
 pub struct RunningRegion {
@@ -44,7 +35,7 @@ pub struct RunningRegion {
     /// Of the connections; it stops first.
     server: Scope,
     scope: Scope,
-    stores: [Arc<Embedded>; 2],
+    stores: store::Opened,
 }
 
 /// What `dev` adds to a region.
@@ -52,6 +43,8 @@ pub struct RunningRegion {
 pub struct Extras {
     /// Links can be cut and healed over HTTP.
     pub links: bool,
+    /// The process takes commands, and neither projects nor answers queries.
+    pub write_only: bool,
 }
 
 impl RunningRegion {
@@ -59,7 +52,9 @@ impl RunningRegion {
     ///
     /// The model is the caller's, so that `config.model` is read in one place: [`load_model`].
     pub async fn start(config: &Config, model: Model, env: Env, extras: Extras) -> Result<Self> {
-        let StoreEngine::Embedded = config.store.engine;
+        store::check(config)?;
+        store::check_role(config, extras.write_only)?;
+        store::check_reactions(config, &model)?;
         stream::check(config)?;
         let members = members(config);
         let text = model.source().to_owned();
@@ -67,27 +62,15 @@ impl RunningRegion {
         // The port first: a second process on it should not touch the data.
         let listener =
             env.listen(&config.listen).await.with_context(|| format!("can't listen on {}; is another process using it?", config.listen))?;
-        let store = Embedded::open(Folder {
-            registry: Some(registry.clone()),
-            cache_bytes: CACHE_BYTES,
-            window_keys: WRITE_WINDOW_KEYS,
-            ..Folder::write(config.store.path.join("store"))
-        })?;
-        let read_store = Embedded::open(Folder {
-            registry: Some(registry.clone()),
-            cache_bytes: CACHE_BYTES,
-            window_keys: READ_WINDOW_KEYS,
-            memtable_bytes: READ_MEMTABLE_BYTES,
-            ..Folder::read(config.store.path.join("read"))
-        })?;
-        let copied = store.copied();
+        let stores = store::open(config, &env, &registry, extras.write_only).await?;
+        let copied = stores.copied;
         let options = OpenOptions { name: config.region.as_str().into(), members, shards: config.shards, model: Arc::new(model), copied };
-        let opened = Region::open(env.clone(), store.clone(), options).await;
+        let opened = Region::open(env.clone(), stores.write.clone(), options).await;
         let region = opened.map_err(|error| explained(error, config, &text))?;
+        let path = config.store.path.display();
         if copied {
-            tracing::warn!(path = %config.store.path.display(), "the folder is a copy: a new incarnation of this region begins");
-            store.accept_copy()?;
-            read_store.accept_copy()?;
+            tracing::warn!(%path, "the folder is a copy: a new incarnation of this region begins");
+            stores.accept_copy()?;
         }
         let scope = Scope::new(env.clone());
         let writer = Writer::start(Arc::clone(&region), &scope, Some(&registry)).await?;
@@ -101,15 +84,15 @@ impl RunningRegion {
             scope: &scope,
             registry: Some(&registry),
         });
-        let reads = Reads::start(sterna_read::Options {
+        let reads = sterna_read::Options {
             region: Arc::clone(&region),
             logs: Arc::clone(writer.logs()),
             states: Arc::clone(writer.states()),
-            store: read_store.clone(),
+            store: stores.read_for(&region).await?,
             scope: scope.clone(),
             registry: registry.clone(),
-        })
-        .await?;
+        };
+        let reads = if extras.write_only { Reads::absent(reads)? } else { Reads::start(reads).await? };
         let (server, readiness) = (Scope::new(env.clone()), Arc::new(Readiness::default()));
         let metrics = Metrics::register(&registry)?;
         let bound = |seconds: Option<u32>| seconds.map(|seconds| Duration::from_secs(seconds.into()));
@@ -124,6 +107,7 @@ impl RunningRegion {
             writer: Arc::clone(&writer),
             reads: Arc::clone(&reads),
             replication: Arc::clone(&replication),
+            store: stores.info(config, &env, &scope),
             stream: StreamInfo { engine: config.stream.engine.name(), endpoint: config.stream.endpoint.clone() },
             tokens: token_key(config, &region.membership),
             registry,
@@ -140,18 +124,7 @@ impl RunningRegion {
         let router = sterna_http::router(services).merge(direct.router());
         server.spawn(sterna_http::serve(listener, router, server.clone(), ServeOptions { limits, metrics: Some(metrics), date: true }));
         readiness.start();
-        Ok(Self {
-            name: region.name.clone(),
-            address,
-            writer,
-            reads,
-            replication,
-            direct,
-            readiness,
-            server,
-            scope,
-            stores: [store, read_store],
-        })
+        Ok(Self { name: region.name.clone(), address, writer, reads, replication, direct, readiness, server, scope, stores })
     }
 
     /// What clients are told.
@@ -179,7 +152,7 @@ impl RunningRegion {
         if env.timeout(STOP_MAX, stopping).await.is_none() {
             tracing::warn!(region = %name, "it did not stop in time; what was acknowledged is safe");
         }
-        self.stores.iter().for_each(|store| store.close());
+        self.stores.close();
     }
 }
 

@@ -106,6 +106,10 @@ impl Drop for Shard {
 }
 
 impl Stream for Fluvio {
+    fn is_shared(&self) -> bool {
+        true
+    }
+
     fn publish(&self, frame: Frame) -> Boxed<'_, Result<(), PublishError>> {
         Box::pin(async move {
             let shard = self.shard(&frame)?;

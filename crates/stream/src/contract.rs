@@ -13,6 +13,11 @@ pub trait Stream: Send + Sync {
 
     /// Follows another region's log behind `after`. Frames may come twice, out of order, or not at all.
     fn follow(&self, log: LogId, after: Position) -> Boxed<'_, Result<Box<dyn Follower>, FollowError>>;
+
+    /// All processes of this region publish into one and the same: it is enough that one of them does.
+    fn is_shared(&self) -> bool {
+        false
+    }
 }
 
 pub trait Follower: Send {

@@ -1,6 +1,7 @@
 //! Who has applied what, as this process knows it.
 
 use crate::Tally;
+use crate::keys::heard::HeardRecord;
 use parking_lot::{Mutex, RwLock};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -133,6 +134,31 @@ impl Board {
     /// `region` has applied this much of the shard's logs.
     pub fn learn(&self, shard: ShardId, region: RegionId, applied: &Applied) {
         self.at(shard).lock().known.entry(region).or_default().join(applied);
+    }
+
+    /// What this process was told by other regions.
+    pub(crate) fn told(&self, shard: ShardId) -> HeardRecord {
+        let board = self.at(shard).lock();
+        let bytes = |&(origin, position): &(RegionId, Position)| (origin.0, position.to_bytes().to_vec());
+        let sent_ms = |origin: RegionId| board.heard.get(&origin).map_or(0, |heard| heard.sent_ms);
+        HeardRecord {
+            known: board.known.iter().map(|(region, applied)| (region.0, applied.0.iter().map(bytes).collect())).collect(),
+            sealed: board.sealed.0.iter().map(|&(origin, sealed)| (origin.0, sealed.to_bytes().to_vec(), sent_ms(origin))).collect(),
+        }
+    }
+
+    /// What another process of this region was told.
+    pub(crate) fn hear(&self, shard: ShardId, record: &HeardRecord) {
+        for (region, applied) in &record.known {
+            let mut known = Applied::default();
+            for (origin, bytes) in applied {
+                known.raise(RegionId(*origin), Position::from_bytes(bytes).unwrap_or_default());
+            }
+            self.learn(shard, RegionId(*region), &known);
+        }
+        for (origin, bytes, sent_ms) in &record.sealed {
+            self.seal(LogId { origin: RegionId(*origin), shard }, Position::from_bytes(bytes).unwrap_or_default(), *sent_ms);
+        }
     }
 
     /// A heartbeat of `log` whose `after` this region has applied: the log is complete up to `sealed`.

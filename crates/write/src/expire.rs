@@ -23,7 +23,7 @@ pub(crate) async fn run(region: Arc<Region>) {
     loop {
         region.env.sleep(EXPIRE_EVERY).await;
         for shard in region.board.shards() {
-            loop {
+            while region.leases.holds(shard) {
                 match clear_some(&region, shard).await {
                     Ok(0) => break,
                     Ok(_) => {}
@@ -45,14 +45,14 @@ async fn clear_some(region: &Region, shard: ShardId) -> Result<usize, ExpireErro
     if start >= end {
         return Ok(0);
     }
-    let snapshot = region.store.snapshot().await?;
+    let snapshot = region.store_of(shard).snapshot().await?;
     let expired = snapshot.scan(start..end, Page::first(EXPIRE_KEYS_MAX)).await?;
     if !expired.is_empty() {
         let mut t = Transaction::blind();
         expired.iter().for_each(|(key, _)| {
             t.clear_key(key);
         });
-        region.store.commit(t).await?;
+        region.store_of(shard).commit(t).await?;
     }
     Ok(expired.len())
 }

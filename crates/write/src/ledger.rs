@@ -43,11 +43,20 @@ impl Writer {
             start.push(0);
             range.start = start.into();
         }
-        let snapshot = self.region().store.snapshot().await?;
         // A page also ends after so many bytes.
         let page = Page::first(limit + 1);
-        let mut pairs = snapshot.scan(range, page).await?;
-        let more = !page.is_short(&pairs);
+        let (mut pairs, mut complete_to) = (Vec::new(), None::<Bytes>);
+        // Each store has the rows of its shards.
+        for store in self.region().stores.all() {
+            let found = store.snapshot().await?.scan(range.clone(), page).await?;
+            if let Some((last, _)) = found.last().filter(|_| !page.is_short(&found)) {
+                complete_to = Some(complete_to.map_or_else(|| last.clone(), |end| end.min(last.clone())));
+            }
+            pairs.extend(found);
+        }
+        pairs.sort_unstable();
+        pairs.retain(|(key, _)| complete_to.as_ref().is_none_or(|end| key <= end));
+        let more = complete_to.is_some() || pairs.len() > limit;
         pairs.truncate(limit);
         let next = pairs.last().filter(|_| more).map(|(key, _)| BASE64.encode(key));
         let rows = pairs.iter().map(|(_, value)| row(self.region(), &model, value)).collect::<Result<_, _>>()?;

@@ -16,6 +16,8 @@ pub const BATCH_BYTES_MAX: usize = 1_000_000;
 pub const BATCHES_IN_FLIGHT_MAX: usize = 2;
 /// Attempts at one batch that conflicts, before its commands are answered 503.
 pub const BATCH_ATTEMPTS_MAX: u32 = 16;
+/// Aggregates of one batch that get batches of their own after a conflict.
+pub const HOT_AGGREGATES_MAX: usize = 32;
 /// A value's bytes in the store; larger records are chunked.
 pub const CHUNK_BYTES: usize = 64_000;
 /// Events of a tail that are kept in the aggregate's record; beyond it the older ones of them become a chunk.
@@ -72,3 +74,16 @@ pub const SWEEP_LATE: Duration = Duration::from_secs(2);
 pub const EXPIRE_EVERY: Duration = Duration::from_secs(60);
 /// Records cleared in one transaction.
 pub const EXPIRE_KEYS_MAX: usize = 2_000;
+/// Who has not renewed a lease for so long is taken to be dead.
+pub const LEASE_TTL: Duration = Duration::from_secs(3);
+pub const LEASE_RENEW: Duration = Duration::from_millis(700);
+/// A holder that could not renew for so long stops: before others take over.
+pub const LEASE_HELD_MAX: Duration = Duration::from_millis(2_200);
+/// What other processes commit is looked for at least this often, and watched between.
+pub const TAIL_POLL: Duration = Duration::from_millis(250);
+/// After a watch fired: what comes close behind is read together.
+pub const TAIL_PAUSE: Duration = Duration::from_millis(3);
+/// How often what was heard of other regions is written down for the other processes.
+pub const SHARE_EVERY: Duration = Duration::from_millis(500);
+/// Attempts to change the region's record when others do so too.
+pub const REGION_ATTEMPTS_MAX: u32 = 16;

@@ -1,5 +1,6 @@
 //! This region's copies of all logs, its own included.
 
+use crate::Stores;
 use crate::keys;
 use crate::limits::LOG_CACHE_BYTES_MAX;
 use bytes::Bytes;
@@ -7,7 +8,7 @@ use parking_lot::Mutex;
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, OnceLock};
 use sterna_log::{DecodeError, Entry, LogId, Position};
-use sterna_store::{Page, ReadError, Store};
+use sterna_store::{Page, ReadError};
 
 /// One entry of a log. Cheap to clone; decoded at most once.
 #[derive(Clone, Debug)]
@@ -39,7 +40,7 @@ impl LogEntry {
 
 /// Reads entries: recent ones from memory where this process is the store's only writer, else from the store.
 pub struct Logs {
-    store: Arc<dyn Store>,
+    stores: Stores,
     recent: Mutex<BTreeMap<LogId, Recent>>,
 }
 
@@ -52,8 +53,8 @@ struct Recent {
 }
 
 impl Logs {
-    pub fn new(store: Arc<dyn Store>) -> Self {
-        Self { store, recent: Mutex::default() }
+    pub fn new(stores: impl Into<Stores>) -> Self {
+        Self { stores: stores.into(), recent: Mutex::default() }
     }
 
     /// Entries behind `after` and up to `until`, in order, about `bytes_max` of them; at least one if there is one.
@@ -64,7 +65,7 @@ impl Logs {
         if let Some(entries) = self.recent(log, after, until, bytes_max) {
             return Ok(entries);
         }
-        let snapshot = self.store.snapshot().await?;
+        let snapshot = self.stores.of(log.shard).snapshot().await?;
         let mut page = Page { limit: 1_000, bytes: bytes_max.max(1), reverse: false };
         loop {
             let range = keys::log::behind(log, after);
@@ -88,7 +89,7 @@ impl Logs {
 
     /// The position of the last entry of the epochs before `epoch`, by the store.
     pub async fn tip_before(&self, log: LogId, epoch: u64) -> Result<Position, ReadError> {
-        let snapshot = self.store.snapshot().await?;
+        let snapshot = self.stores.of(log.shard).snapshot().await?;
         let pairs = snapshot.scan(keys::log::before_epoch(log, epoch), Page::last(1)).await?;
         let Some((last, _)) = pairs.first() else { return Ok(Position::ZERO) };
         let commit_of = last.slice(..last.len() - 2);

@@ -93,6 +93,16 @@ impl Region {
         Ok(())
     }
 
+    /// Another process of this region took the next model.
+    pub(crate) fn adopt_model(&self, text: &[u8]) {
+        let mut next = self.models.next.write();
+        if let Some(taken) = next.take_if(|next| next.source().as_bytes() == text) {
+            *self.models.present.write() = taken;
+            drop(next);
+            self.models.changed.send_modify(|()| {});
+        }
+    }
+
     /// Another region has made events of this version: so every member holds it, whatever this region has heard.
     pub(crate) fn met_model(&self, version: u32) {
         if self.models.met.fetch_max(version, Ordering::Relaxed) < version {

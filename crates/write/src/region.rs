@@ -2,17 +2,19 @@
 
 use crate::keys::Unreadable;
 use crate::keys::meta::{self, RegionRecord};
+use crate::limits::{RECOVER_PAUSE, REGION_ATTEMPTS_MAX};
 use crate::models::{self, Models, Unsafe};
 use crate::touched::Touched;
-use crate::{Board, Fence, Homes, Refused, RegionClock};
+use crate::{Board, Fence, Homes, Leases, Refused, RegionClock, Stores};
+use bytes::Bytes;
 use parking_lot::RwLock;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use sterna_crdt::{Incarnation, Name, RegionId};
 use sterna_env::{Env, mutation};
-use sterna_log::{DecodeError, Membership};
+use sterna_log::{DecodeError, Membership, ShardId};
 use sterna_model::Model;
-use sterna_store::{CommitError, ReadError, Snapshot, Store, Transaction};
+use sterna_store::{CommitError, ReadError, Retry, Snapshot, Store, Transaction};
 
 /// A region of a cluster, open.
 pub struct Region {
@@ -20,7 +22,10 @@ pub struct Region {
     pub name: Name,
     pub membership: Arc<Membership>,
     pub env: Env,
+    /// With what belongs to the region; the only one, unless shards are spread over several.
     pub store: Arc<dyn Store>,
+    pub stores: Stores,
+    pub leases: Leases,
     pub board: Arc<Board>,
     pub clock: RegionClock,
     life: RwLock<Life>,
@@ -93,45 +98,21 @@ pub enum OpenError {
 }
 
 impl Region {
-    /// Creates the region's records in an empty store, or checks that those in it fit.
-    pub async fn open(env: Env, store: Arc<dyn Store>, options: OpenOptions) -> Result<Arc<Self>, OpenError> {
+    /// Creates the region's records in empty stores, or checks that those in them fit. Several processes may do so at once.
+    pub async fn open(env: Env, stores: impl Into<Stores>, options: OpenOptions) -> Result<Arc<Self>, OpenError> {
+        let stores = stores.into();
         let configured = Membership::first(options.members.iter().cloned(), options.shards);
         let me = configured
             .region(&options.name)
             .ok_or_else(|| OpenError::NotAMember { region: options.name.clone(), members: options.members.clone() })?;
-        let snapshot = store.snapshot().await?;
-        let held = sterna_store::get(&*snapshot, &meta::REGION).await?.map(|bytes| RegionRecord::decode(&bytes)).transpose()?;
-        let fresh = |wall_ms: u64| RegionRecord {
-            name: options.name.to_string(),
-            shards: options.shards,
-            incarnation: Incarnation::new(me, wall_ms),
-            epoch: wall_ms,
-            admitted: configured.members.len() == 1,
-        };
-        let record = match &held {
-            None => fresh(env.wall_ms()),
-            Some(record) => {
-                check(record, &options)?;
-                check_members(&*snapshot, &configured).await?;
-                if options.copied && !mutation::on("restore-keeps-incarnation") {
-                    RegionRecord { admitted: record.admitted, ..fresh(env.wall_ms().max(record.epoch + 1)) }
-                } else {
-                    record.clone()
-                }
+        let mut attempts = 0;
+        let (record, models) = loop {
+            match settle(&env, &stores, &options, &configured, me).await {
+                Err(OpenError::Commit(error)) if error.retry() != Retry::Never && attempts < REGION_ATTEMPTS_MAX => attempts += 1,
+                settled => break settled?,
             }
+            env.sleep(RECOVER_PAUSE).await;
         };
-        let members: Vec<Name> = configured.members.iter().map(|member| member.name.clone()).collect();
-        let (models, model_changed) = models::open(&*snapshot, options.model, &members).await?;
-        let text = models.text();
-        if model_changed || held.as_ref() != Some(&record) {
-            let mut t = Transaction { read_version: snapshot.version(), ..Transaction::default() };
-            t.put(meta::REGION, record.encode());
-            t.put(meta::MEMBERSHIP, configured.encode());
-            if model_changed {
-                t.put(meta::MODEL, text);
-            }
-            store.commit(t).await?;
-        }
         let life = Life { incarnation: record.incarnation, epoch: record.epoch, admitted: record.admitted };
         let gate = Gate::Closed("it is starting".to_owned());
         Ok(Arc::new(Self {
@@ -139,8 +120,10 @@ impl Region {
             name: options.name,
             membership: Arc::new(configured),
             board: Arc::new(Board::new(env.clone(), options.shards)),
+            leases: Leases::new(options.shards, stores.sole_writer()),
             env,
-            store,
+            store: Arc::clone(stores.first()),
+            stores,
             clock: RegionClock::default(),
             life: RwLock::new(life),
             gate: RwLock::new(gate),
@@ -150,6 +133,11 @@ impl Region {
             homes: Homes::default(),
             fences: RwLock::default(),
         }))
+    }
+
+    /// The store with this shard.
+    pub fn store_of(&self, shard: ShardId) -> &Arc<dyn Store> {
+        self.stores.of(shard)
     }
 
     pub fn shards(&self) -> u16 {
@@ -235,22 +223,108 @@ impl Region {
         .await
     }
 
-    async fn change_life(&self, change: impl FnOnce(&mut Life)) -> Result<(), CommitError> {
-        let mut life = self.life();
-        change(&mut life);
-        let record = RegionRecord {
-            name: self.name.to_string(),
-            shards: self.shards(),
-            incarnation: life.incarnation,
-            epoch: life.epoch,
-            admitted: life.admitted,
-        };
-        let mut t = Transaction::default();
-        t.put(meta::REGION, record.encode());
-        self.store.commit(t).await?;
-        *self.life.write() = life;
-        Ok(())
+    /// Another process changed the region's life, perhaps. True if that is news.
+    pub(crate) fn adopt(&self, record: &RegionRecord) -> bool {
+        let life = Life { incarnation: record.incarnation, epoch: record.epoch, admitted: record.admitted };
+        let mut held = self.life.write();
+        let news = *held != life && life.epoch >= held.epoch;
+        if news {
+            *held = life;
+        }
+        news
     }
+
+    /// Of the stored life; other processes of the region may do so too.
+    async fn change_life(&self, change: impl Fn(&mut Life)) -> Result<(), CommitError> {
+        let unreadable = |error: ReadError| CommitError::Unavailable(error.to_string());
+        let mut attempts = 0;
+        loop {
+            let snapshot = self.store.snapshot().await.map_err(unreadable)?;
+            let stored = sterna_store::get(&*snapshot, &meta::REGION).await.map_err(unreadable)?;
+            if let Some(Ok(record)) = stored.map(|bytes| RegionRecord::decode(&bytes)) {
+                self.adopt(&record);
+            }
+            let mut life = self.life();
+            change(&mut life);
+            let record = RegionRecord {
+                name: self.name.to_string(),
+                shards: self.shards(),
+                incarnation: life.incarnation,
+                epoch: life.epoch,
+                admitted: life.admitted,
+            };
+            let mut t = Transaction::new(snapshot.version());
+            t.read_key(&meta::REGION).put(meta::REGION, record.encode());
+            match self.store.commit(t).await {
+                Ok(_) => {
+                    copy_record(&self.stores, &[(meta::REGION, record.encode())]).await?;
+                    self.adopt(&record);
+                    return Ok(());
+                }
+                Err(CommitError::Conflict { .. }) if attempts < REGION_ATTEMPTS_MAX => attempts += 1,
+                Err(error) => return Err(error),
+            }
+        }
+    }
+}
+
+/// The region's record, as all stores have it after this.
+async fn settle(
+    env: &Env,
+    stores: &Stores,
+    options: &OpenOptions,
+    configured: &Membership,
+    me: RegionId,
+) -> Result<(RegionRecord, Models), OpenError> {
+    let snapshot = stores.first().snapshot().await?;
+    let held = sterna_store::get(&*snapshot, &meta::REGION).await?.map(|bytes| RegionRecord::decode(&bytes)).transpose()?;
+    let fresh = |wall_ms: u64| RegionRecord {
+        name: options.name.to_string(),
+        shards: options.shards,
+        incarnation: Incarnation::new(me, wall_ms),
+        epoch: wall_ms,
+        admitted: configured.members.len() == 1,
+    };
+    let record = match &held {
+        None => fresh(env.wall_ms()),
+        Some(record) => {
+            check(record, options)?;
+            check_members(&*snapshot, configured).await?;
+            if options.copied && !mutation::on("restore-keeps-incarnation") {
+                RegionRecord { admitted: record.admitted, ..fresh(env.wall_ms().max(record.epoch + 1)) }
+            } else {
+                record.clone()
+            }
+        }
+    };
+    let members: Vec<Name> = configured.members.iter().map(|member| member.name.clone()).collect();
+    let (models, model_changed) = models::open(&*snapshot, Arc::clone(&options.model), &members).await?;
+    let records = [(meta::REGION, record.encode()), (meta::MEMBERSHIP, configured.encode().into()), (meta::MODEL, models.text().into())];
+    if model_changed || held.as_ref() != Some(&record) {
+        let mut t = Transaction::new(snapshot.version());
+        records.iter().for_each(|(key, value)| _ = t.read_key(key).put(key.clone(), value.clone()));
+        stores.first().commit(t).await?;
+    }
+    copy_record(stores, &records).await?;
+    Ok((record, models))
+}
+
+/// To the stores beside the first one, which check their shards' transactions against it. Who is interrupted does it at the next start.
+async fn copy_record(stores: &Stores, records: &[(Bytes, Bytes)]) -> Result<(), CommitError> {
+    for store in stores.all().skip(1) {
+        let unreadable = |error: ReadError| CommitError::Unavailable(error.to_string());
+        let keys: Vec<Bytes> = records.iter().map(|(key, _)| key.clone()).collect();
+        let snapshot = store.snapshot().await.map_err(unreadable)?;
+        let found = snapshot.get_many(&keys).await.map_err(unreadable)?;
+        let mut t = Transaction::new(snapshot.version());
+        for ((key, value), _) in records.iter().zip(found).filter(|((_, value), held)| held.as_ref() != Some(value)) {
+            t.read_key(key).put(key.clone(), value.clone());
+        }
+        if !t.writes.is_empty() {
+            store.commit(t).await?;
+        }
+    }
+    Ok(())
 }
 
 fn check(record: &RegionRecord, options: &OpenOptions) -> Result<(), OpenError> {

@@ -14,6 +14,8 @@ use sterna_store::ReadError;
 /// durable is ever seen.
 pub struct States {
     region: Arc<Region>,
+    /// What this process committed last is current.
+    sole_writer: bool,
     shards: Vec<Mutex<Cache>>,
 }
 
@@ -31,16 +33,21 @@ struct Held {
 
 impl States {
     pub fn new(region: Arc<Region>) -> Self {
-        Self { shards: (0..region.shards()).map(|_| Mutex::default()).collect(), region }
+        let shards = (0..region.shards()).map(|_| Mutex::default()).collect();
+        Self { sole_writer: region.stores.sole_writer(), shards, region }
     }
 
     /// In the order of `ids`; `None` for one that never had an event.
     pub async fn get_many(&self, ids: &[AggregateId]) -> Result<Vec<Option<Arc<Aggregate>>>, ReadError> {
         let mut found: Vec<Option<Arc<Aggregate>>> = ids.iter().map(|id| self.cached(self.shard(id), id)).collect();
         let missing: Vec<usize> = (0..ids.len()).filter(|&at| found[at].is_none()).collect();
-        if !missing.is_empty() {
+        for (store, shards) in self.region.stores.parts(self.region.shards()) {
+            let missing: Vec<usize> = missing.iter().copied().filter(|&at| shards.contains(&self.shard(&ids[at]).0)).collect();
+            if missing.is_empty() {
+                continue;
+            }
             let wanted: Vec<(ShardId, &AggregateId)> = missing.iter().map(|&at| (self.shard(&ids[at]), &ids[at])).collect();
-            let snapshot = self.region.store.snapshot().await?;
+            let snapshot = store.snapshot().await?;
             for (at, loaded) in missing.into_iter().zip(load(&*snapshot, &wanted, &self.region.model()).await?) {
                 found[at] = loaded.map(Arc::new);
             }
@@ -56,7 +63,9 @@ impl States {
     }
 
     pub(crate) fn put(&self, shard: ShardId, id: AggregateId, aggregate: Arc<Aggregate>) {
-        self.shards[usize::from(shard.0)].lock().put(id, aggregate);
+        if self.sole_writer {
+            self.shards[usize::from(shard.0)].lock().put(id, aggregate);
+        }
     }
 
     pub(crate) fn forget(&self, shard: ShardId) {

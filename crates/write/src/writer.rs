@@ -100,7 +100,7 @@ impl Writer {
     pub async fn start(region: Arc<Region>, scope: &Scope, registry: Option<&Registry>) -> Result<Arc<Self>, ReadError> {
         region.load_fences().await?;
         region.settle_homes(&region.model()).await.map_err(|e| ReadError::Unavailable(e.to_string()))?;
-        let logs = Arc::new(Logs::new(Arc::clone(&region.store)));
+        let logs = Arc::new(Logs::new(region.stores.clone()));
         let states = Arc::new(States::new(Arc::clone(&region)));
         let metrics = Metrics::new(registry);
         metrics.declare(&region.model());
@@ -114,6 +114,8 @@ impl Writer {
             scope.spawn(Shard::new((Arc::clone(&region), scope.clone()), id, parts, (taken_commands, taken_merges), standing).run());
             shards.push(Inputs { commands, merges });
         }
+        crate::leases::start(&region, scope);
+        crate::tail::start(&region, scope);
         scope.spawn_until_stop(crate::expire::run(Arc::clone(&region)));
         Ok(Arc::new_cyclic(|me| Self {
             me: me.clone(),

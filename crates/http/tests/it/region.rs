@@ -11,7 +11,7 @@ use std::sync::Arc;
 use std::time::Duration;
 use sterna_client::Client;
 use sterna_env::{Env, Scope};
-use sterna_http::{Limits, Metrics, Readiness, ServeOptions, Services, StreamInfo};
+use sterna_http::{Limits, Metrics, Readiness, ServeOptions, Services, StoreInfo, StreamInfo};
 use sterna_log::TokenKey;
 use sterna_read::Reads;
 use sterna_replicate::{Replication, Source};
@@ -126,6 +126,7 @@ impl TestRegion {
             writer,
             reads,
             replication,
+            store: StoreInfo::new("memory"),
             stream: StreamInfo { engine: "memory", endpoint: None },
             tokens: TokenKey::derive(SECRET),
             metrics: Metrics::register(&registry).expect("they are new"),

@@ -9,6 +9,9 @@ pub(crate) const STORE: Bytes = Bytes::from_static(b"m/store");
 /// The views: [`ViewsRecord`].
 pub(crate) const VIEWS: Bytes = Bytes::from_static(b"m/views");
 
+/// Which process keeps the store, where several can reach it: a random number.
+pub(crate) const PROJECTOR: Bytes = Bytes::from_static(b"m/projector");
+
 /// Raised when what is derived changes its form: an older store is then built again.
 pub(crate) const STORE_FORMAT: u8 = 2;
 

@@ -52,8 +52,18 @@ impl Reactor {
             scope.spawn_until_stop(async move {
                 reactor.gate.opened().await;
                 let log = LogId { origin: reactor.writer.region().me, shard };
-                let at = done.load(shard).await;
-                Follower { reactor, done, log, at, read_before: at, under_way: FuturesOrdered::new() }.run().await;
+                let mut lease = reactor.writer.region().leases.shard(shard);
+                // The sender lives as long as the region. What another process sent already is known by its key.
+                while lease.wait_for(|held| *held).await.is_ok() {
+                    let at = done.load(shard).await;
+                    let (reactor, done) = (Arc::clone(&reactor), Arc::clone(&done));
+                    let follower = Follower { reactor, done, log, at, read_before: at, under_way: FuturesOrdered::new() };
+                    tokio::select! {
+                        biased;
+                        _ = lease.wait_for(|held| !*held) => {}
+                        () = follower.run() => {}
+                    }
+                }
             });
         }
         let stopping = scope.clone();

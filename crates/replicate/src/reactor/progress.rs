@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use sterna_env::{Backoff, Scope};
 use sterna_log::{Position, ShardId};
-use sterna_store::{CommitError, Transaction};
+use sterna_store::{CommitError, ReadError, Transaction};
 use sterna_write::{Region, keys};
 use tokio::sync::Notify;
 
@@ -17,8 +17,15 @@ const FOLLOWER: &str = "reactor";
 pub(super) struct Done {
     region: Arc<Region>,
     /// What is not yet written.
-    reached: Mutex<BTreeMap<ShardId, Position>>,
+    reached: Mutex<BTreeMap<ShardId, Reached>>,
     changed: Notify,
+}
+
+#[derive(Clone, Copy)]
+struct Reached {
+    position: Position,
+    /// It was rewound: what is written may be greater.
+    rewound: bool,
 }
 
 impl Done {
@@ -45,14 +52,14 @@ impl Done {
 
     pub fn raise(&self, shard: ShardId, position: Position) {
         let mut reached = self.reached.lock();
-        let slot = reached.entry(shard).or_insert(position);
-        *slot = position.max(*slot);
+        let slot = reached.entry(shard).or_insert(Reached { position, rewound: false });
+        slot.position = position.max(slot.position);
         drop(reached);
         self.changed.notify_one();
     }
 
     pub fn rewind(&self, shard: ShardId, position: Position) {
-        self.reached.lock().insert(shard, position);
+        self.reached.lock().insert(shard, Reached { position, rewound: true });
         self.changed.notify_one();
     }
 
@@ -80,17 +87,32 @@ impl Done {
         if reached.is_empty() {
             return Ok(());
         }
-        let mut t = Transaction::default();
-        for (shard, position) in &reached {
-            t.put(keys::follower::key(FOLLOWER, *shard), Bytes::copy_from_slice(&position.to_bytes()));
-        }
-        let result = self.region.store.commit(t).await;
+        let result = self.compare_and_set(&reached).await;
         if result.is_err() {
             let mut newer = self.reached.lock();
-            for (shard, position) in reached {
-                newer.entry(shard).or_insert(position);
+            for (shard, reached) in reached {
+                newer.entry(shard).or_insert(reached);
             }
         }
-        result.map(drop)
+        result
+    }
+
+    /// Another process may have gone on from where this one was: what it wrote stays.
+    async fn compare_and_set(&self, reached: &BTreeMap<ShardId, Reached>) -> Result<(), CommitError> {
+        let unreadable = |error: ReadError| CommitError::Unavailable(error.to_string());
+        let snapshot = self.region.store.snapshot().await.map_err(unreadable)?;
+        let keys: Vec<Bytes> = reached.keys().map(|shard| keys::follower::key(FOLLOWER, *shard)).collect();
+        let written = snapshot.get_many(&keys).await.map_err(unreadable)?;
+        let mut t = Transaction::new(snapshot.version());
+        for ((key, reached), written) in keys.iter().zip(reached.values()).zip(written) {
+            let written = written.and_then(|bytes| Position::from_bytes(&bytes)).unwrap_or_default();
+            if reached.rewound || reached.position > written {
+                t.read_key(key).put(key.clone(), Bytes::copy_from_slice(&reached.position.to_bytes()));
+            }
+        }
+        if t.writes.is_empty() {
+            return Ok(());
+        }
+        self.region.store.commit(t).await.map(drop)
     }
 }

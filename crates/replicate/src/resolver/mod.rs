@@ -42,7 +42,7 @@ struct LogFollower {
 }
 
 impl Resolver {
-    /// Spawns a follower for every log of the other regions.
+    /// Spawns a follower for every log of the other regions. Of a region's processes the one with the shard's lease follows.
     pub fn start(self: Arc<Self>, scope: &Scope) {
         let region = Arc::clone(self.writer.region());
         for origin in region.peers() {
@@ -55,11 +55,16 @@ impl Resolver {
                     link: Link::new(&region.env),
                     turn: tokio::sync::Mutex::default(),
                 };
+                let mut lease = region.leases.shard(shard);
                 scope.spawn_until_stop(async move {
-                    tokio::select! {
-                        biased;
-                        () = follower.follow() => {}
-                        () = follower.carry() => {}
+                    // The sender lives as long as the region.
+                    while lease.wait_for(|held| *held).await.is_ok() {
+                        tokio::select! {
+                            biased;
+                            _ = lease.wait_for(|held| !*held) => {}
+                            () = follower.follow() => {}
+                            () = follower.carry() => {}
+                        }
                     }
                 });
             }

@@ -133,6 +133,19 @@ pub struct Serve {
     /// The configuration
     #[arg(long, value_name = "FILE")]
     pub config: PathBuf,
+    /// What this process does, where several share the stores of a region
+    #[arg(long, value_enum, default_value_t)]
+    pub role: Role,
+}
+
+/// Beside taking commands, and the region's work that one of its processes is enough for.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, clap::ValueEnum)]
+pub enum Role {
+    /// Projects, and answers queries
+    #[default]
+    All,
+    /// Neither: for further processes of a region on FoundationDB
+    Write,
 }
 
 /// Where to ask.

@@ -15,9 +15,28 @@ struct RegionStatus {
     region: String,
     closed: Option<String>,
     /// Older regions don't say.
+    store: Option<StoreStatus>,
     stream: Option<StreamStatus>,
     regions: Vec<OriginStatus>,
     views: Vec<ViewStatus>,
+}
+
+#[derive(Deserialize)]
+struct StoreStatus {
+    engine: String,
+    clusters: Vec<ClusterStatus>,
+}
+
+#[derive(Deserialize)]
+struct ClusterStatus {
+    cluster: String,
+    shards: String,
+    available: bool,
+    healthy: bool,
+    fault_tolerance: Option<u64>,
+    redundancy: Option<String>,
+    version: Option<String>,
+    troubles: Vec<String>,
 }
 
 #[derive(Deserialize)]
@@ -79,6 +98,9 @@ fn show(url: &str, status: RegionStatus) {
     let closed =
         status.closed.map_or_else(|| good("takes commands").to_string(), |reason| format!("{}: {reason}", bad("takes no commands")));
     say(format!("{}  {url}  {closed}", status.region));
+    for cluster in status.store.iter().flat_map(|store| &store.clusters) {
+        show_cluster(status.store.as_ref().map_or("", |store| &store.engine), cluster);
+    }
     // An engine of the process itself has nothing to say but its troubles.
     let stream = status.stream.filter(|stream| stream.endpoint.is_some() || stream.publish_error.is_some());
     if let Some(StreamStatus { engine, endpoint, publish_error }) = stream {
@@ -99,6 +121,20 @@ fn show(url: &str, status: RegionStatus) {
             if view.rows_failed > 0 { format!(", {} rows missing: their expressions failed", view.rows_failed) } else { String::new() };
         say(format!("  view {:<14} {:.1} s old{building}{failed}", view.name, view.staleness_seconds));
     }
+}
+
+fn show_cluster(engine: &str, cluster: &ClusterStatus) {
+    let ClusterStatus { cluster: file, shards, available, healthy, fault_tolerance, redundancy, version, troubles } = cluster;
+    let state = match (available, healthy) {
+        (false, _) => "not available",
+        (true, false) => "available, and not healthy",
+        (true, true) => "healthy",
+    };
+    let version = version.as_ref().map(|version| format!(" {version}")).unwrap_or_default();
+    let redundancy = redundancy.as_ref().map(|mode| format!(", {mode}")).unwrap_or_default();
+    let tolerance = fault_tolerance.map(|machines| format!(", {machines} machines may fail")).unwrap_or_default();
+    say(format!("  store {engine}{version}, shards {shards} in {file}: {state}{redundancy}{tolerance}"));
+    troubles.iter().for_each(|trouble| say(format!("    {trouble}")));
 }
 
 #[derive(Deserialize)]

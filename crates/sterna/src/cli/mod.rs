@@ -36,7 +36,10 @@ pub fn main() -> ExitCode {
         Ok(runtime) => runtime,
         Err(error) => return failed(&anyhow::Error::new(error).context("no threads"), form),
     };
-    match runtime.block_on(run(args, form)) {
+    let outcome = runtime.block_on(run(args, form));
+    drop(runtime);
+    crate::store::shutdown();
+    match outcome {
         Ok(Outcome::Done) => ExitCode::SUCCESS,
         Ok(Outcome::No) => ExitCode::FAILURE,
         Ok(Outcome::Later) => ExitCode::from(UNANSWERED),

@@ -1,6 +1,6 @@
 //! `serve`: one region, until it is asked to stop.
 
-use super::args::Serve;
+use super::args::{Role, Serve};
 use crate::config::Config;
 use crate::out::{Form, Outcome, answer, say};
 use crate::region::{Extras, RunningRegion, load_model, members};
@@ -23,7 +23,8 @@ pub async fn serve(env: &Env, args: Serve, form: Form) -> Result<Outcome> {
     })?;
     let stop = asked_to_stop()?;
     let model = load_model(&config.model, &members(&config))?;
-    let region = RunningRegion::start(&config, model, env.clone(), Extras::default()).await?;
+    let extras = Extras { write_only: args.role == Role::Write, ..Extras::default() };
+    let region = RunningRegion::start(&config, model, env.clone(), extras).await?;
     match form {
         Form::Json => answer(&json!({ "region": &*region.name, "url": region.url() })),
         Form::Text => say(format!("region {} listens on {}", region.name, region.url())),

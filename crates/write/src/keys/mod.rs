@@ -13,13 +13,18 @@
 //! | `v`, `w`, `n` | shard, … | void events, and notices of them |
 //! | `f` | follower, shard | a follower's position |
 //! | `h` | type, shard | where commands are accepted |
+//! | `b`, `k`, `e` | shard | for the other processes of the region: its last entry, what others said, leases |
 
+pub mod bell;
 pub mod follower;
+pub mod heard;
 pub mod home;
 pub mod idem;
+pub mod lease;
 pub mod ledger;
 pub mod log;
 pub mod meta;
+
 pub mod progress;
 pub mod state;
 pub mod tail;

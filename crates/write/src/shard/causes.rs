@@ -88,7 +88,7 @@ impl Shard {
         }
         // Whoever has settled a cause has its twins, and so their marks: but only who looks after that sees them.
         let keys: Vec<Bytes> = settled.iter().map(|cause| self.mark(cause)).collect();
-        let snapshot = Arc::clone(&self.region.store).snapshot().await?;
+        let snapshot = Arc::clone(self.region.store_of(self.id)).snapshot().await?;
         let marks = snapshot.get_many(&keys).await?;
         let void: Vec<CauseOf> = settled.iter().zip(marks).filter(|(_, mark)| mark.is_some()).map(|(cause, _)| cause.clone()).collect();
         let model = self.region.model();

@@ -3,8 +3,10 @@
 use super::job::Job;
 use super::working::Working;
 use super::{Batch, Shard};
-use crate::limits::MERGE_PAUSE;
+use crate::keys::state;
+use crate::limits::{HOT_AGGREGATES_MAX, MERGE_PAUSE};
 use crate::{Accepted, LogEntry, Refused};
+use bytes::Bytes;
 use sterna_log::{AggregateId, LogId, Position};
 use sterna_store::{CommitError, Committed, Stamp, Version};
 
@@ -19,6 +21,10 @@ impl Shard {
         self.notices_due |= std::mem::take(&mut self.notices_wait);
         match result {
             Ok(committed) => self.committed(batch, committed),
+            Err(CommitError::Conflict { keys }) if !self.sole_writer => {
+                self.metrics.batch_retries.inc();
+                self.conflicted(&mut batch, &keys);
+            }
             Err(CommitError::Conflict { .. } | CommitError::TooOld | CommitError::MaybeCommitted) => {
                 self.metrics.batch_retries.inc();
                 self.again(&mut batch);
@@ -41,6 +47,19 @@ impl Shard {
         }
     }
 
+    /// Another process was faster. Nothing in memory is wrong, since each batch begins with what its snapshot shows; but entries that the
+    /// batch took to merge are read again.
+    fn conflicted(&mut self, batch: &mut Batch, keys: &[Bytes]) {
+        self.hot.retain(|id| !batch.touched.contains_key(id));
+        let changed = batch.touched.keys().filter(|id| keys.contains(&state::key(self.id, id, 0))).cloned();
+        self.hot.extend(changed.take(HOT_AGGREGATES_MAX));
+        let failed = self.failed;
+        self.again(batch);
+        self.failed = failed;
+        self.pending.clear();
+        self.reserved.clear();
+    }
+
     /// Everything that the batch took is done again, from what the store says. A command that was committed after all finds its key.
     fn again(&mut self, batch: &mut Batch) {
         for (mut job, ..) in batch.answers.drain(..).rev() {
@@ -58,6 +77,7 @@ impl Shard {
         let mut verdicts = 0;
         // States before the board: whoever hears of an entry finds a state that has it.
         for (id, working) in batch.touched.drain() {
+            self.hot.remove(&id);
             if working.aggregate.open() > 0 {
                 self.sweep.add(&id, working.aggregate.presses());
             }
@@ -148,9 +168,12 @@ impl Shard {
 
     fn append(&mut self, entry: LogEntry) {
         let (after, position) = (self.end_of_own_log(), entry.position);
-        self.logs.push(self.own_log(), after, entry);
+        // Others may have written between the last entry that is known here and this one.
+        if self.sole_writer {
+            self.logs.push(self.own_log(), after, entry);
+        }
         self.region.board.wrote(self.id, position, u64::from(position.index) + 1);
-        self.standing.own_tip = position;
+        self.standing.own_tip = position.max(self.standing.own_tip);
         self.region.board.raise_applied(self.own_log(), position);
     }
 

@@ -4,8 +4,9 @@ use super::job::MergeJob;
 use super::{Batch, Shard};
 use crate::aggregate::Open;
 use crate::keys::home::HomeRecord;
+use crate::keys::meta::{self, RegionRecord};
 use crate::keys::progress::ShardProgress;
-use crate::keys::{log, progress};
+use crate::keys::{Unreadable, bell, log, progress};
 use crate::limits::{BATCH_BYTES_MAX, BATCH_MERGES_MAX, MERGE_READ_BYTES};
 use crate::{LogEntry, Logs, MergeError, Merged, Region};
 use std::collections::VecDeque;
@@ -14,11 +15,13 @@ use sterna_crdt::RegionId;
 use sterna_env::mutation;
 use sterna_log::{AggregateId, Applied, Event, LogId, Position, ShardId};
 use sterna_model::Model;
-use sterna_store::ReadError;
+use sterna_store::{ReadError, Snapshot};
 
 /// Where the logs of a shard stand.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Standing {
+    /// The region's life that this belongs to.
+    pub epoch: u64,
     /// This region's last entry of its current epoch.
     pub own_tip: Position,
     /// This region's last entry of older epochs.
@@ -46,15 +49,21 @@ impl Standing {
         let (own, epoch) = (LogId { origin: region.me, shard }, region.life().epoch);
         let tip = logs.tip(own).await?;
         let own_old = logs.tip_before(own, epoch).await?;
-        let snapshot = region.store.snapshot().await?;
+        let snapshot = region.store_of(shard).snapshot().await?;
         let stored = sterna_store::get(&*snapshot, &progress::key(shard)).await?;
         let decoded = stored.map(|bytes| ShardProgress::decode(&bytes)).transpose();
-        let mut progress = decoded.map_err(|e| ReadError::Unavailable(e.to_string()))?.unwrap_or_default();
-        if progress.copied.get(region.me) == progress.applied.get(region.me) {
-            progress.copied.raise(region.me, own_old);
-            progress.applied.raise(region.me, own_old);
+        let progress = decoded.map_err(|e| ReadError::Unavailable(e.to_string()))?.unwrap_or_default();
+        let progress = Self::with_own(progress, region.me, own_old);
+        Ok(Self { epoch, own_tip: if tip.epoch == epoch { tip } else { Position::ZERO }, own_old, progress })
+    }
+
+    /// What this region committed itself in older epochs is copied and applied, unless something of it is being copied back.
+    fn with_own(mut progress: ShardProgress, me: RegionId, own_old: Position) -> ShardProgress {
+        if progress.copied.get(me) == progress.applied.get(me) {
+            progress.copied.raise(me, own_old);
+            progress.applied.raise(me, own_old);
         }
-        Ok(Self { own_tip: if tip.epoch == epoch { tip } else { Position::ZERO }, own_old, progress })
+        progress
     }
 
     /// Shows it on the region's board.
@@ -81,6 +90,35 @@ enum Readiness {
 }
 
 impl Shard {
+    /// Where other processes of this region may write, what a batch begins with is what its snapshot shows.
+    pub(super) async fn refresh(&mut self, snapshot: &dyn Snapshot) -> Result<(), ReadError> {
+        if self.sole_writer {
+            return Ok(());
+        }
+        let found = snapshot.get_many(&[meta::REGION, bell::key(self.id), progress::key(self.id)]).await?;
+        let [record, bell, stored] = found.try_into().unwrap_or_default();
+        let unreadable = |error: Unreadable| ReadError::Unavailable(error.to_string());
+        if let Some(bytes) = record {
+            self.region.adopt(&RegionRecord::decode(&bytes).map_err(unreadable)?);
+        }
+        if self.standing.epoch != self.region.life().epoch {
+            return Err(ReadError::Unavailable("a new life of the region began".to_owned()));
+        }
+        if let Some(bytes) = bell {
+            let tip = bell::decode(&bytes).map_err(unreadable)?;
+            let end = if tip.epoch == self.standing.epoch { &mut self.standing.own_tip } else { &mut self.standing.own_old };
+            *end = tip.max(*end);
+        }
+        let stored = stored.map(|bytes| ShardProgress::decode(&bytes)).transpose().map_err(unreadable)?.unwrap_or_default();
+        self.shown = Standing::with_own(stored, self.region.me, self.standing.own_old);
+        if !self.merge_under_way && self.shown != self.standing.progress {
+            self.pending.clear();
+            self.standing.progress.clone_from(&self.shown);
+            self.standing.post(&self.region, self.id);
+        }
+        Ok(())
+    }
+
     /// Takes frames into `batch`: their entries are copied at once. Heartbeats are answered here.
     pub(super) fn copy(&mut self, batch: &mut Batch) {
         let mut progress = self.standing.progress.clone();

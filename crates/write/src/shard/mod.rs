@@ -18,6 +18,7 @@ pub(crate) use job::{HomeOrder, Job, MergeInput, MergeJob};
 pub(crate) use merge::Standing;
 pub(crate) use working::settled;
 
+use crate::keys::progress::ShardProgress;
 use crate::limits::{BATCH_COMMANDS_MAX, BATCHES_IN_FLIGHT_MAX, QUEUED_COMMANDS_MAX};
 use crate::{LogEntry, Logs, Metrics, Region, States};
 use batch::{Batch, Prepared};
@@ -45,6 +46,11 @@ pub(crate) struct Shard {
     scope: Scope,
     /// Where the logs of this shard stand, as committed.
     pub standing: Standing,
+    sole_writer: bool,
+    /// What the last batch's snapshot showed to be copied and applied, where others write too.
+    shown: ShardProgress,
+    /// Aggregates that another process changes too: each has batches of its own, so that the others' commit.
+    hot: HashSet<AggregateId>,
     queue: VecDeque<Job>,
     merging: VecDeque<MergeJob>,
     /// Entries that are copied and not applied, by origin; what does not fit is read again from the log.
@@ -73,6 +79,9 @@ impl Shard {
     ) -> Self {
         let sweep = Sweep::new(!region.alone());
         Self {
+            sole_writer: region.stores.sole_writer(),
+            shown: ShardProgress::default(),
+            hot: HashSet::default(),
             region,
             id,
             logs,
@@ -140,7 +149,7 @@ impl Shard {
         if mutation::on("relay-unsynced") {
             self.show_early(&batch);
         }
-        let commit = self.region.store.commit(batch.take_transaction());
+        let commit = self.region.store_of(self.id).commit(batch.take_transaction());
         self.under_way.push_back(Box::pin(async move {
             let result = commit.await;
             (batch, result)

@@ -9,7 +9,7 @@ use crate::aggregate::load;
 use crate::homes::first_home;
 use crate::keys::home::{self, HomeRecord};
 use crate::keys::idem::{self, IdemRecord};
-use crate::keys::{log, meta, progress, state};
+use crate::keys::{bell, log, meta, progress, state};
 use crate::limits::{BATCH_ATTEMPTS_MAX, BATCH_BYTES_MAX, BATCH_COMMANDS_MAX};
 use crate::{Gate, LogEntry, Refused};
 use bytes::Bytes;
@@ -35,7 +35,8 @@ impl Shard {
     }
 
     async fn try_prepare(&mut self) -> Result<Prepared, ReadError> {
-        let snapshot = self.region.store.snapshot().await?;
+        let snapshot = self.region.store_of(self.id).snapshot().await?;
+        self.refresh(&*snapshot).await?;
         let swept = self.sweepable(&*snapshot).await?;
         let mut batch = Batch::new(snapshot.version(), self.region.life().epoch);
         let mut entries = Vec::new();
@@ -107,7 +108,12 @@ impl Shard {
                 _ = job.reply.send(Err(Refused::NotAccepting { reason: reason.clone() }));
             } else if job.attempts > BATCH_ATTEMPTS_MAX {
                 _ = job.reply.send(Err(Refused::Unavailable("the command met too many conflicts".to_owned())));
-            } else if chosen.len() == BATCH_COMMANDS_MAX || self.busy.contains(id) || self.reserved.contains(id) || held.contains(id) {
+            } else if !self.fits(&chosen, id)
+                || chosen.len() == BATCH_COMMANDS_MAX
+                || self.busy.contains(id)
+                || self.reserved.contains(id)
+                || held.contains(id)
+            {
                 held.insert(id.clone());
                 self.queue.push_back(job);
             } else {
@@ -115,6 +121,12 @@ impl Shard {
             }
         }
         chosen
+    }
+
+    /// A hot aggregate has a batch of its own.
+    fn fits(&self, chosen: &[Job], id: &AggregateId) -> bool {
+        let Some(first) = chosen.first().map(|job| &job.command.aggregate).filter(|_| !self.hot.is_empty()) else { return true };
+        first == id || !self.hot.contains(first) && !self.hot.contains(id)
     }
 
     /// Reads every aggregate and every idempotency record that the batch may look at.
@@ -156,7 +168,7 @@ impl Shard {
     }
 
     async fn load_aggregates(&mut self, snapshot: &dyn Snapshot, ids: Vec<AggregateId>, batch: &mut Batch) -> Result<(), ReadError> {
-        let sole = self.region.store.limits().sole_writer;
+        let sole = self.sole_writer;
         let (cached, missing): (Vec<_>, Vec<_>) =
             ids.into_iter().map(|id| (sole.then(|| self.states.cached(self.id, &id)).flatten(), id)).partition(|(held, _)| held.is_some());
         let wanted: Vec<_> = missing.iter().map(|(_, id)| (self.id, id)).collect();
@@ -241,11 +253,14 @@ impl Shard {
             t.put(progress::key(self.id), after.encode());
         }
         let Some(last) = batch.entry.last_index() else { return };
-        if !self.region.store.limits().sole_writer {
+        if !self.sole_writer {
             t.read_key(&meta::REGION);
+            t.writes.push(bell::write(self.id, batch.epoch, last + 1));
         }
         let others = batch.after.as_ref().unwrap_or(&self.standing.progress);
         batch.entry.applied = others.applied.without(self.region.me);
+        // The aggregates are as the snapshot shows them.
+        batch.entry.applied.join(&self.shown.applied.without(self.region.me));
         batch.entry_bytes = batch.entry.encode().into();
         t.writes.extend(log::append(self.own_log(), batch.epoch, last + 1, &batch.entry_bytes));
     }

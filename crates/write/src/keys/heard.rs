@@ -1,0 +1,40 @@
+//! `k{shard}`: what the other regions said of their progress, as the process that follows them wrote it down for the others.
+//!
+//! It only ever understates: whoever reads it joins it with what it knows.
+
+use super::Unreadable;
+use bytes::{BufMut, Bytes};
+use serde::{Deserialize, Serialize};
+use sterna_log::ShardId;
+
+const FORMAT: u8 = 1;
+
+pub fn key(shard: ShardId) -> Bytes {
+    let mut key = vec![b'k'];
+    key.put_u16(shard.0);
+    key.into()
+}
+
+/// Regions by number; positions by their bytes.
+#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+pub struct HeardRecord {
+    /// By region: what it had applied of each origin's log.
+    pub known: Vec<(u16, Vec<(u16, Vec<u8>)>)>,
+    /// By origin: up to where its log is known to be complete and applied here, and its wall clock when it said so.
+    pub sealed: Vec<(u16, Vec<u8>, u64)>,
+}
+
+impl HeardRecord {
+    pub fn encode(&self) -> Bytes {
+        let mut out = vec![FORMAT];
+        out.extend(postcard::to_stdvec(self).expect("a plain struct encodes"));
+        out.into()
+    }
+
+    pub fn decode(bytes: &[u8]) -> Result<Self, Unreadable> {
+        match bytes.split_first() {
+            Some((&FORMAT, body)) => postcard::from_bytes(body).map_err(|e| Unreadable::new("heard record", e)),
+            _ => Err(Unreadable::new("heard record", "unknown format")),
+        }
+    }
+}
