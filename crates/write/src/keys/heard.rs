@@ -15,11 +15,13 @@ pub fn key(shard: ShardId) -> Bytes {
     key.into()
 }
 
-/// Regions by number; positions by their bytes.
+/// By origin's number, positions as bytes.
+type Positions = Vec<(u16, Vec<u8>)>;
+
 #[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
 pub struct HeardRecord {
     /// By region: what it had applied of each origin's log.
-    pub known: Vec<(u16, Vec<(u16, Vec<u8>)>)>,
+    pub known: Vec<(u16, Positions)>,
     /// By origin: up to where its log is known to be complete and applied here, and its wall clock when it said so.
     pub sealed: Vec<(u16, Vec<u8>, u64)>,
 }
