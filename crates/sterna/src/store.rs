@@ -83,18 +83,17 @@ pub async fn open(config: &Config, env: &Env, registry: &prometheus::Registry, w
     };
     #[cfg(feature = "foundationdb")]
     let mut clusters = Vec::new();
-    let mut copied = false;
-    let write = match config.store.engine {
+    let (write, copied) = match config.store.engine {
         StoreEngine::Embedded => {
             let store = folder(Folder { window_keys: WRITE_WINDOW_KEYS, ..Folder::write(config.store.path.join("store")) })?;
-            copied = store.copied();
-            Stores::from(store)
+            let copied = store.copied();
+            (Stores::from(store), copied)
         }
         #[cfg(feature = "foundationdb")]
         StoreEngine::FoundationDb => {
             let opened = foundationdb::write(config, env, registry).await?;
             clusters.extend(opened.iter().cloned());
-            Stores::new(opened.into_iter().map(|store| (store.part().first, store as Arc<dyn Store>)).collect())
+            (Stores::new(opened.into_iter().map(|store| (store.part().first, store as Arc<dyn Store>)).collect()), false)
         }
         #[cfg(not(feature = "foundationdb"))]
         StoreEngine::FoundationDb => bail!(ABSENT),

@@ -110,6 +110,7 @@ pub async fn serve(setup: &Setup, machine: &Machine, process: Arc<Process>) -> R
     let metrics = Metrics::register(&registry).map_err(|error| error.to_string())?;
     let limits = Arc::new(Limits::default());
     let services = Services {
+        store: sterna_http::StoreInfo::new("memory"),
         writer,
         reads,
         replication,
