@@ -68,7 +68,13 @@ resource "terraform_data" "checked" {
 
   provisioner "local-exec" {
     interpreter = ["/bin/bash", "-euc"]
-    command     = "\"$BINARY\" model check \"$MODEL\" && mkdir -p \"$DATA\" && echo \"$CLUSTER\" > \"$DATA/cluster\""
+    command     = <<-EOT
+      "$BINARY" model check "$MODEL"
+      if [ -f "$DATA/model.toml" ]; then "$BINARY" model diff "$DATA/model.toml" "$MODEL"; fi
+      mkdir -p "$DATA"
+      cp "$MODEL" "$DATA/model.toml"
+      echo "$CLUSTER" > "$DATA/cluster"
+    EOT
     environment = {
       BINARY  = local.binary
       MODEL   = local.model

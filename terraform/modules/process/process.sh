@@ -77,9 +77,10 @@ running_siblings() {
     done <<< "$UNIT_SIBLINGS" || true
 }
 
-# Nobody restarts while another one is not ready.
+# Nobody restarts while another one is not ready, or after one failed in this run of terraform.
 await_siblings() {
     local name url
+    [ "$(cat "$UNIT_FOLDER/failed" 2>/dev/null)" != "$PPID" ] || fail "another one failed, so this one is left as it runs; see what it said, and apply again"
     while read -r name url; do
         [ -n "$name" ] || continue
         within "$READY_WAIT" answers "$url" || fail "$name is not ready ($url), so this one is left as it runs; mend $name and apply again"
@@ -87,6 +88,7 @@ await_siblings() {
 }
 
 lives() { [ -n "$(pids "$unit")" ]; }
+is_written_down() { grep -q "\"generation\":\"$UNIT_GENERATION\"" "$unit.json" 2>/dev/null; }
 
 serves_or_ended() { answers "$UNIT_ALIVE_URL" || ! lives; }
 ready_or_ended() { answers "$UNIT_READY_URL" || ! lives; }
@@ -101,13 +103,15 @@ spawn() {
     mapfile -t command <<< "$UNIT_COMMAND"
     mapfile -t environment <<< "$UNIT_ENVIRONMENT"
     [ -n "${environment[0]}" ] || environment=()
-    # Not of this session, and with nothing of it open, so that it stays when this ends.
-    setsid env -i PATH="$PATH" HOME="${HOME:-/}" SUPERVISED_UNIT="$unit" "${environment[@]}" "${command[@]}" \
-        >> "$unit.log" 2>&1 < /dev/null 8>&- 9>&- &
-    local pid=$! started
-    started=$(sed 's/.*) //' "/proc/$pid/stat" 2>/dev/null | cut -d' ' -f20) || true
-    printf '{"pid":%s,"started":"%s","life":"%s","generation":"%s"}\n' "$pid" "$started" "$UNIT_LIFE" "$UNIT_GENERATION" > "$unit.json.new"
-    mv "$unit.json.new" "$unit.json"
+    # Not of this session, and with nothing of it open, so that it stays when this ends. It writes its record down before it becomes the
+    # program: whoever holds a port is known, also if this is killed now.
+    setsid env -i PATH="$PATH" HOME="${HOME:-/}" SUPERVISED_UNIT="$unit" "${environment[@]}" /bin/bash -c '
+        life=$1 generation=$2 record=$3
+        shift 3
+        started=$(sed "s/.*) //" "/proc/$$/stat" | cut -d" " -f20)
+        printf "{\"pid\":%s,\"started\":\"%s\",\"life\":\"%s\",\"generation\":\"%s\"}\n" "$$" "$started" "$life" "$generation" > "$record.new"
+        mv "$record.new" "$record"
+        exec "$@"' record "$UNIT_LIFE" "$UNIT_GENERATION" "$unit.json" "${command[@]}" >> "$unit.log" 2>&1 < /dev/null 8>&- 9>&- &
 }
 
 # One of the siblings at a time, and one turn of each unit.
@@ -126,8 +130,10 @@ start() {
         await_siblings
         end "$unit"
     fi
+    trap '[ $? -eq 0 ] || echo "$PPID" > "$UNIT_FOLDER/failed"' EXIT
     write_files
     spawn
+    within 10 is_written_down || { told; fail "did not start"; }
     within "$START_WAIT" serves_or_ended || { told; fail "does not answer $UNIT_ALIVE_URL within $START_WAIT s"; }
     lives || { told; fail "ended at once"; }
     # Where a sibling is still to be started, nobody can be ready yet.
@@ -142,7 +148,7 @@ start() {
 stop() {
     alone
     # Another one has taken its place already.
-    grep -q "\"generation\":\"$UNIT_GENERATION\"" "$unit.json" 2>/dev/null || return 0
+    is_written_down || return 0
     end "$unit"
     rm -f "$unit.json"
 }

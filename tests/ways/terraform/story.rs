@@ -24,12 +24,15 @@ async fn regions_are_applied_mended_rolled_and_destroyed() {
     a_killed_process_shows_and_is_started_again(&workspace).await;
 
     let model = fs::read_to_string(&workspace.model).expect("it is there");
-    let changed = model.replace("version = 1", "version = 2").replace("max = 100", "max = 50");
-    assert_ne!(changed, model);
+    let more = "\n[aggregate.cart.commands.inscribe]\nargs = { note = \"string\" }\neffects = [{ set = \"args.note\", to = \"note\" }]\n";
+    let changed = model.replace("version = 1", "version = 2") + more;
     fs::write(&workspace.model, changed).expect("it can be written");
     rolls(&workspace).await;
-    let refused = clients.command("cart/c/add_item", json!({ "sku": "tea", "quantity": 51 })).send().await;
-    refused.refused(400, "invalid-arguments");
+    eventually("the new model's command is taken", async || {
+        let answer = clients.command("cart/c/inscribe", json!({ "note": "new" })).try_send().await?;
+        if answer.status == 200 { Ok(()) } else { Err(answer.text()) }
+    })
+    .await;
 
     // The same program with a few more bytes, in another file: one that runs can't be written.
     let mut binary = fs::read(&workspace.binary).expect("it is there");

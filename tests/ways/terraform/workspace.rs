@@ -41,6 +41,9 @@ impl Workspace {
         for part in ["terraform", "infra"] {
             copy(&repository.join(part), &folder.path().join(part));
         }
+        fs::create_dir_all(folder.path().join("examples")).expect("a temporary folder takes folders");
+        // What a default names.
+        fs::copy(repository.join("examples/shop.toml"), folder.path().join("examples/shop.toml")).expect("a temporary folder takes files");
         let model = folder.path().join("shop.toml");
         fs::copy(repository.join("examples/shop.toml"), &model).expect("a temporary folder takes files");
         // Another content is another binary; what runs is a copy, so that nothing else of this machine matters.
