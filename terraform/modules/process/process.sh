@@ -8,6 +8,7 @@ set -euo pipefail
 START_WAIT=${UNIT_START_WAIT:-60}
 READY_WAIT=${UNIT_READY_WAIT:-180}
 STOP_WAIT=${UNIT_STOP_WAIT:-30}
+PART_WAIT=${UNIT_PART_WAIT:-5}
 
 unit="$UNIT_FOLDER/${UNIT_NAME:-}"
 
@@ -77,10 +78,21 @@ running_siblings() {
     done <<< "$UNIT_SIBLINGS" || true
 }
 
+all_siblings_run() {
+    [ "$(grep -c . <<< "$UNIT_SIBLINGS" || true)" -eq "$(running_siblings | grep -c . || true)" ]
+}
+
 # Nobody restarts while another one is not ready, or after one failed in this run of terraform.
 await_siblings() {
     local name url
     [ "$(cat "$UNIT_FOLDER/failed" 2>/dev/null)" != "$PPID" ] || fail "another one failed, so this one is left as it runs; see what it said, and apply again"
+    # A cluster that is not whole may have no ready region at all, until this one lets the next one start.
+    if ! all_siblings_run; then
+        while read -r name url; do
+            [ -z "$name" ] || within "$PART_WAIT" answers "$url" || true
+        done <<< "$(running_siblings)"
+        return 0
+    fi
     while read -r name url; do
         [ -n "$name" ] || continue
         within "$READY_WAIT" answers "$url" || fail "$name is not ready ($url), so this one is left as it runs; mend $name and apply again"
@@ -137,10 +149,7 @@ start() {
     within "$START_WAIT" serves_or_ended || { told; fail "does not answer $UNIT_ALIVE_URL within $START_WAIT s"; }
     lives || { told; fail "ended at once"; }
     # Where a sibling is still to be started, nobody can be ready yet.
-    local expected running
-    expected=$(grep -c . <<< "$UNIT_SIBLINGS" || true)
-    running=$(running_siblings | grep -c . || true)
-    [ "$expected" -eq "$running" ] || return 0
+    all_siblings_run || return 0
     within "$READY_WAIT" ready_or_ended || { told; fail "is not ready within $READY_WAIT s"; }
     lives || { told; fail "ended before it was ready"; }
 }
