@@ -9,6 +9,7 @@ mod crash;
 mod disk;
 mod documents;
 mod durable;
+mod effect_once;
 mod evolution;
 #[cfg(feature = "fluvio")]
 mod fluvio;

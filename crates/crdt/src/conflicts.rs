@@ -32,6 +32,22 @@ pub enum Rule {
 }
 
 impl Rule {
+    pub const ALL: [Self; 13] = [
+        Self::Latest,
+        Self::Keep,
+        Self::Max,
+        Self::Min,
+        Self::Prefer,
+        Self::MaxBy,
+        Self::MinBy,
+        Self::AddWins,
+        Self::TrueWins,
+        Self::Delete,
+        Self::DeleteWins,
+        Self::Void,
+        Self::OnVoid,
+    ];
+
     pub fn name(self) -> &'static str {
         match self {
             Self::Latest => "latest",

@@ -27,6 +27,9 @@ struct Status {
     reactions_pending: u64,
     store: StoreStatus,
     stream: Stream,
+    /// Aggregates that take no commands, because an event of theirs could not be applied; at most [`PARKED_SHOWN`], and how many there are.
+    parked: Vec<Parked>,
+    parked_count: usize,
     regions: Vec<Origin>,
     views: Vec<View>,
     /// Of bounded counters, summed over all aggregates, as of a few seconds ago.
@@ -54,6 +57,16 @@ struct Rights {
     region: String,
     rights: i64,
 }
+
+#[derive(Serialize)]
+struct Parked {
+    #[serde(rename = "type")]
+    kind: String,
+    id: String,
+    reason: String,
+}
+
+const PARKED_SHOWN: usize = 100;
 
 #[derive(Serialize)]
 struct Model {
@@ -157,6 +170,7 @@ pub(crate) fn behind(services: &Services) -> Vec<String> {
 
 fn status(services: &Services) -> Status {
     let region = services.writer.region();
+    let parked = region.board.parked();
     let (life, model) = (region.life(), region.model());
     let (reads, replication) = (services.reads.status(), services.replication.status());
     let next_model = replication.next_model.map(|next| NextModel {
@@ -184,6 +198,12 @@ fn status(services: &Services) -> Status {
         reactions_pending: replication.reactions_pending,
         store: StoreStatus { engine: services.store.engine, clusters: services.store.clusters() },
         stream,
+        parked_count: parked.len(),
+        parked: parked
+            .into_iter()
+            .take(PARKED_SHOWN)
+            .map(|(id, reason)| Parked { kind: id.kind.to_string(), id: id.id.to_string(), reason })
+            .collect(),
         regions: std::iter::once(this(region, &reads.projected)).chain(others).collect(),
         views: reads.views.into_iter().map(view).collect(),
         homes: homes(region),

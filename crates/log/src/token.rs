@@ -1,7 +1,7 @@
 //! The progress that a client has seen: opaque, signed, under 1 KB.
 //!
-//! At most [`Token::EXACT_MAX`] exact positions and a floor for each region. Where there would be more, the floor of a region is
-//! raised over its positions: a raised floor claims more than was seen, which only makes a read wait.
+//! At most [`Token::EXACT_MAX`] exact positions and a floor for each region and cluster of its store. Where there would be more, such a floor is
+//! raised over the positions below it: a raised floor claims more than was seen, which only makes a read wait.
 
 mod layout;
 
@@ -15,7 +15,15 @@ use sterna_crdt::RegionId;
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct Token {
     exact: BTreeMap<LogId, Position>,
-    floors: BTreeMap<RegionId, Position>,
+    floors: BTreeMap<Floor, Position>,
+}
+
+/// Of what a floor is: a region, and a cluster of its store, since positions of different clusters have no order.
+type Floor = (RegionId, u16);
+
+/// The floor of a log. A region's store is one cluster for now; with several, each owns a range of shards.
+fn floor_of(log: LogId) -> Floor {
+    (log.origin, 0)
 }
 
 /// Signs tokens. The same in every region of a cluster, and in no other.
@@ -61,7 +69,7 @@ impl Token {
     }
 
     pub fn raise(&mut self, log: LogId, position: Position) {
-        if position == Position::ZERO || self.floors.get(&log.origin).is_some_and(|floor| *floor >= position) {
+        if position == Position::ZERO || self.floors.get(&floor_of(log)).is_some_and(|floor| *floor >= position) {
             return;
         }
         let slot = self.exact.entry(log).or_default();
@@ -72,19 +80,19 @@ impl Token {
     }
 
     pub fn join(&mut self, other: &Self) {
-        for (&origin, &floor) in &other.floors {
-            let slot = self.floors.entry(origin).or_default();
+        for (&of, &floor) in &other.floors {
+            let slot = self.floors.entry(of).or_default();
             *slot = floor.max(*slot);
         }
         let floors = &self.floors;
-        self.exact.retain(|log, position| floors.get(&log.origin).is_none_or(|floor| *floor < *position));
+        self.exact.retain(|log, position| floors.get(&floor_of(*log)).is_none_or(|floor| *floor < *position));
         other.exact.iter().for_each(|(&log, &position)| self.raise(log, position));
     }
 
     /// The position that a follower of `log` must have reached to have seen what this token's bearer saw.
     pub fn needs(&self, log: LogId) -> Position {
         let exact = self.exact.get(&log).copied().unwrap_or_default();
-        self.floors.get(&log.origin).copied().unwrap_or_default().max(exact)
+        self.floors.get(&floor_of(log)).copied().unwrap_or_default().max(exact)
     }
 
     /// The logs of one shard, of all `regions`, that `progress` is behind on.
@@ -97,16 +105,16 @@ impl Token {
         regions.map(move |origin| LogId { origin, shard }).filter(|&log| self.needs(log) > progress.get(log))
     }
 
-    /// The region with the most exact positions gives them up for a floor at the greatest of them.
+    /// The region (and cluster) with the most exact positions gives them up for a floor at the greatest of them.
     fn raise_floor(&mut self) {
-        let mut held: BTreeMap<RegionId, (usize, Position)> = BTreeMap::new();
+        let mut held: BTreeMap<Floor, (usize, Position)> = BTreeMap::new();
         for (log, &position) in &self.exact {
-            let (count, greatest) = held.entry(log.origin).or_default();
+            let (count, greatest) = held.entry(floor_of(*log)).or_default();
             (*count, *greatest) = (*count + 1, position.max(*greatest));
         }
-        if let Some((&origin, &(_, greatest))) = held.iter().max_by_key(|(_, (count, _))| *count) {
-            self.exact.retain(|log, _| log.origin != origin);
-            let slot = self.floors.entry(origin).or_default();
+        if let Some((&of, &(_, greatest))) = held.iter().max_by_key(|(_, (count, _))| *count) {
+            self.exact.retain(|log, _| floor_of(*log) != of);
+            let slot = self.floors.entry(of).or_default();
             *slot = greatest.max(*slot);
         }
     }

@@ -11,6 +11,8 @@ pub const PAGE_BYTES_MAX: usize = 4_000_000;
 
 /// Events that one transaction projects.
 pub const BATCH_EVENTS_MAX: usize = 4_096;
+/// Void events whose history and views are corrected in one transaction.
+pub const VERDICTS_MAX: usize = 256;
 /// Bytes of a log that are read at once.
 pub const LOG_READ_BYTES: usize = 512_000;
 /// Bytes of entries that one transaction projects.

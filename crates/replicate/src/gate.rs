@@ -1,12 +1,14 @@
 //! Opens and closes the region's gate.
 //!
 //! Closed until the region knows that it holds all of its own log, and until every member has named the membership that has it: an event
-//! called settled could else meet a concurrent one. The second is remembered by the store, and asked only once.
+//! called settled could else meet a concurrent one. The second is remembered by the store, and asked only once. It closes again while this
+//! region's clock runs ahead of the others'.
 
-use crate::limits::{ADMIT_PAUSE_FIRST, ADMIT_PAUSE_MAX};
+use crate::limits::{ADMIT_PAUSE_FIRST, ADMIT_PAUSE_MAX, GATE_LOOK_EVERY};
 use crate::peers::Peers;
 use parking_lot::Mutex;
 use std::sync::Arc;
+use sterna_crdt::RegionId;
 use sterna_env::Backoff;
 use sterna_write::{Gate, Region};
 use tokio::sync::watch;
@@ -20,6 +22,12 @@ pub(crate) struct Gatekeeper {
     ended: Mutex<Option<String>>,
     changed: watch::Sender<()>,
     opened: watch::Sender<bool>,
+}
+
+enum Step {
+    Stay,
+    /// Every member was heard of.
+    Admit,
 }
 
 impl Gatekeeper {
@@ -70,42 +78,53 @@ impl Gatekeeper {
         loop {
             changed.borrow_and_update();
             heard.borrow_and_update();
-            if self.evaluate() {
-                match self.region.admit().await {
-                    Ok(()) => continue,
-                    Err(error) => {
-                        tracing::warn!(%error, "that every region was heard of can't be written down; trying again");
-                        backoff.pause(&self.region.env).await;
-                        continue;
+            let written = match self.evaluate() {
+                Step::Stay => {
+                    tokio::select! {
+                        biased;
+                        _ = changed.changed() => {}
+                        _ = heard.changed() => {}
+                        () = self.region.env.sleep(GATE_LOOK_EVERY) => {}
                     }
+                    continue;
                 }
-            }
-            tokio::select! {
-                biased;
-                _ = changed.changed() => {}
-                _ = heard.changed() => {}
-                // Another process of this region may have heard of every member.
-                () = self.region.env.sleep(ADMIT_PAUSE_MAX), if !self.region.life().admitted => {}
+                Step::Admit => self.region.admit().await,
+            };
+            match written {
+                Ok(()) => backoff.reset(),
+                Err(error) => {
+                    tracing::warn!(%error, "what was heard of the other regions can't be written down; trying again");
+                    backoff.pause(&self.region.env).await;
+                }
             }
         }
     }
 
-    /// Sets the gate. True if the region is to be admitted now.
-    fn evaluate(&self) -> bool {
+    /// Sets the gate.
+    fn evaluate(&self) -> Step {
         let recovering = self.recovering.lock();
         if recovering.is_some() {
-            return false;
+            return Step::Stay;
         }
-        if self.region.life().admitted {
-            self.set(Gate::Open);
-            self.opened.send_replace(true);
-            return false;
+        let names = |regions: Vec<RegionId>| regions.into_iter().map(|region| self.peers.name(region)).collect::<Vec<_>>().join(", ");
+        let unheard = self.peers.unheard();
+        if !self.region.life().admitted {
+            if !unheard.is_empty() {
+                self.set(Gate::Closed(format!("waits until every region has been heard of once: missing {}", names(unheard))));
+                return Step::Stay;
+            }
+            return Step::Admit;
         }
-        let missing: Vec<_> = self.peers.unheard().into_iter().map(|region| self.peers.name(region)).collect();
-        if !missing.is_empty() {
-            self.set(Gate::Closed(format!("waits until every region has been heard of once: missing {}", missing.join(", "))));
+        if let Some(ahead_ms) = self.peers.clock_ahead_ms() {
+            self.set(Gate::Closed(format!(
+                "its clock is {} s ahead of every other region's that it hears of; set the clock",
+                ahead_ms / 1000
+            )));
+            return Step::Stay;
         }
-        missing.is_empty()
+        self.set(Gate::Open);
+        self.opened.send_replace(true);
+        Step::Stay
     }
 
     fn set(&self, gate: Gate) {

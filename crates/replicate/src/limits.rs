@@ -19,6 +19,10 @@ pub const SEAL_EVERY: Duration = Duration::from_millis(100);
 
 /// Without a frame for this long an origin is silent, and its log is sought elsewhere.
 pub const SILENCE_MAX: Duration = Duration::from_secs(3);
+/// This region's clock is believed to be ahead of a peer's when its heartbeats have said so for this long.
+pub const AHEAD_FOR: Duration = Duration::from_secs(3);
+/// How often the gate looks at the clocks.
+pub const GATE_LOOK_EVERY: Duration = Duration::from_secs(1);
 pub const FOLLOW_WAIT: Duration = Duration::from_secs(5);
 pub const FOLLOW_PAUSE_FIRST: Duration = Duration::from_millis(50);
 pub const FOLLOW_PAUSE_MAX: Duration = Duration::from_secs(2);

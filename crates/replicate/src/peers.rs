@@ -1,11 +1,13 @@
 //! What the other regions say of themselves, and how it goes with the links to them.
 
+use crate::limits::{AHEAD_FOR, SILENCE_MAX};
 use parking_lot::Mutex;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use sterna_crdt::{Incarnation, Name, RegionId};
 use sterna_env::{Env, Instant};
 use sterna_log::{Frame, Membership, ModelHeld, ShardId};
+use sterna_write::limits::CLOCK_AHEAD_MAX;
 use tokio::sync::watch;
 
 /// The board of peers.
@@ -35,6 +37,8 @@ pub struct Peer {
     pub membership: Option<(u64, u64)>,
     /// This region's wall clock minus the peer's when a frame of it came.
     pub clock_skew_ms: Option<i64>,
+    /// Since when each of its heartbeats said that this region's clock is too far ahead.
+    pub ahead_since: Option<Instant>,
 }
 
 impl Peers {
@@ -67,6 +71,19 @@ impl Peers {
     /// This region's models changed.
     pub(crate) fn hold(&self, models: Vec<ModelHeld>) {
         *self.held.lock() = models;
+    }
+
+    /// How far this region's clock is ahead of every peer's that was heard of lately, where that is too far and has been for a while. A late
+    /// heartbeat looks the same, but not for long.
+    pub fn clock_ahead_ms(&self) -> Option<i64> {
+        let now = self.env.now();
+        let heard = |peer: &Peer| peer.heard_at.is_some_and(|at| now.saturating_duration_since(at) <= SILENCE_MAX);
+        let live: Vec<Peer> = self.peers.values().map(|peer| peer.lock().clone()).filter(heard).collect();
+        let is_ahead = |peer: &Peer| peer.ahead_since.is_some_and(|since| now.saturating_duration_since(since) > AHEAD_FOR);
+        if live.is_empty() || !live.iter().all(is_ahead) {
+            return None;
+        }
+        live.iter().filter_map(|peer| peer.clock_skew_ms).min()
     }
 
     /// A frame came, from wherever. The error says why nothing of its origin may be merged.
@@ -124,7 +141,10 @@ impl Peers {
             let mut peer = peer.lock();
             peer.heard_at = Some(self.env.now());
             if frame.sent_ms > 0 && frame.is_heartbeat() {
-                peer.clock_skew_ms = Some(self.env.wall_ms() as i64 - frame.sent_ms as i64);
+                let skew_ms = self.env.wall_ms() as i64 - frame.sent_ms as i64;
+                peer.clock_skew_ms = Some(skew_ms);
+                let is_ahead = skew_ms > CLOCK_AHEAD_MAX.as_millis() as i64;
+                peer.ahead_since = if is_ahead { peer.ahead_since.or(peer.heard_at) } else { None };
             }
             if peer.followed.insert(frame.log.shard) && peer.followed.len() == usize::from(self.membership.shards) {
                 peer.last_error = None;

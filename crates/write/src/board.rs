@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 use sterna_crdt::RegionId;
 use sterna_env::{Env, Instant, mutation};
-use sterna_log::{Applied, LogId, Position, Progress, ShardId, Token};
+use sterna_log::{AggregateId, Applied, LogId, Position, Progress, ShardId, Token};
 use tokio::sync::{Notify, watch};
 
 /// The region's progress, shard by shard, and what the other regions said of theirs.
@@ -23,6 +23,7 @@ pub struct Board {
     /// How many verdicts this process has written, by shard.
     verdicts: Vec<AtomicU64>,
     notices: Vec<Notify>,
+    parked: Mutex<BTreeMap<AggregateId, String>>,
 }
 
 #[derive(Clone, Debug, Default)]
@@ -56,6 +57,7 @@ impl Board {
             events: AtomicU64::new(0),
             verdicts: (0..shards).map(|_| AtomicU64::new(0)).collect(),
             notices: (0..shards).map(|_| Notify::new()).collect(),
+            parked: Mutex::default(),
         }
     }
 
@@ -193,6 +195,17 @@ impl Board {
     pub(crate) fn count_verdicts(&self, shard: ShardId, verdicts: usize) {
         self.verdicts[usize::from(shard.0)].fetch_add(verdicts as u64, Ordering::Relaxed);
         self.notify(shard);
+    }
+
+    /// Aggregates whose events can't be applied, and why.
+    pub fn parked(&self) -> Vec<(AggregateId, String)> {
+        self.parked.lock().iter().map(|(id, reason)| (id.clone(), reason.clone())).collect()
+    }
+
+    pub(crate) fn park(&self, id: &AggregateId, reason: &str) -> usize {
+        let mut parked = self.parked.lock();
+        parked.insert(id.clone(), reason.to_owned());
+        parked.len()
     }
 
     /// There are notices of void causes for this shard.

@@ -17,6 +17,25 @@ pub struct LedgerPage {
     pub next: Option<String>,
 }
 
+/// Which rows are asked for; none of it: all.
+#[derive(Clone, Debug, Default)]
+pub struct LedgerFilter {
+    pub kind: Option<String>,
+    /// Needs a kind.
+    pub id: Option<String>,
+    pub field: Option<String>,
+    pub rule: Option<String>,
+    pub is_final: Option<bool>,
+}
+
+impl LedgerFilter {
+    fn lets_through(&self, record: &LedgerRecord, row: &serde_json::Value) -> bool {
+        self.field.as_ref().is_none_or(|field| row["field"] == **field)
+            && self.rule.as_ref().is_none_or(|rule| *rule == record.rule)
+            && self.is_final.is_none_or(|is_final| is_final == record.is_final)
+    }
+}
+
 #[derive(Debug, thiserror::Error)]
 pub enum LedgerError {
     #[error("this is no cursor of the ledger; send `next` of a page unchanged, or none")]
@@ -26,17 +45,11 @@ pub enum LedgerError {
 }
 
 impl Writer {
-    /// The rows of all aggregates, of one type, or of one aggregate.
-    pub async fn conflicts(
-        &self,
-        after: Option<&str>,
-        limit: usize,
-        kind: Option<&str>,
-        id: Option<&str>,
-    ) -> Result<LedgerPage, LedgerError> {
+    /// The rows that `filter` lets through. A page may have fewer than `limit`, though there is a `next`: a look ends somewhere.
+    pub async fn conflicts(&self, after: Option<&str>, limit: usize, filter: &LedgerFilter) -> Result<LedgerPage, LedgerError> {
         let model = self.region().model();
-        let kind = kind.map(|kind| model.aggregate(kind).map_or(kind, |of| of.stored()));
-        let mut range = prefix_range(&prefix(kind, id));
+        let kind = filter.kind.as_deref().map(|kind| model.aggregate(kind).map_or(kind, |of| of.stored()));
+        let mut range = prefix_range(&prefix(kind, filter.id.as_deref()));
         if let Some(after) = after {
             let cursor = BASE64.decode(after).ok().filter(|key| range.start <= *key && *key < range.end);
             let mut start = cursor.ok_or(LedgerError::Cursor)?;
@@ -59,18 +72,22 @@ impl Writer {
         let more = complete_to.is_some() || pairs.len() > limit;
         pairs.truncate(limit);
         let next = pairs.last().filter(|_| more).map(|(key, _)| BASE64.encode(key));
-        let rows = pairs.iter().map(|(_, value)| row(self.region(), &model, value)).collect::<Result<_, _>>()?;
+        let mut rows = Vec::new();
+        for (_, value) in &pairs {
+            let record = LedgerRecord::decode(value).map_err(|e| ReadError::Unavailable(e.to_string()))?;
+            let row = row(self.region(), &model, &record);
+            rows.extend(filter.lets_through(&record, &row).then_some(row));
+        }
         Ok(LedgerPage { rows, next })
     }
 }
 
 /// By the names that the present model has.
-fn row(region: &Region, model: &Model, value: &Bytes) -> Result<serde_json::Value, ReadError> {
-    let record = LedgerRecord::decode(value).map_err(|e| ReadError::Unavailable(e.to_string()))?;
+fn row(region: &Region, model: &Model, record: &LedgerRecord) -> serde_json::Value {
     let of = model.aggregate(&record.kind);
     let field = of.and_then(|of| Some(&of.fields()[of.field_index(&record.field)?]));
     let event = |dot: Dot| serde_json::json!({ "event": dot.to_string(), "region": &*region.membership.name(dot.incarnation.region()) });
-    Ok(serde_json::json!({
+    serde_json::json!({
         "type": of.map_or(&*record.kind, |of| &of.name),
         "id": record.id,
         "field": field.map_or(&*record.field, |def| &def.name),
@@ -80,7 +97,7 @@ fn row(region: &Region, model: &Model, value: &Bytes) -> Result<serde_json::Valu
         "winner": record.winner.map(event),
         "values": { "lost": record.lost.as_ref().map(json), "won": record.won.as_ref().map(json) },
         "final": record.is_final,
-    }))
+    })
 }
 
 fn json(value: &Value) -> serde_json::Value {

@@ -40,7 +40,7 @@ pub use fence::Fence;
 pub use homes::{Homes, HomesError};
 pub use keys::home::HomeRecord;
 pub use leases::Leases;
-pub use ledger::{LedgerError, LedgerPage};
+pub use ledger::{LedgerError, LedgerFilter, LedgerPage};
 pub use logs::{LogEntry, Logs};
 pub use metrics::Metrics;
 pub use models::Unsafe;

@@ -1,7 +1,7 @@
 //! What this crate counts.
 
 use crate::command::OUTCOMES;
-use prometheus::{Histogram, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGaugeVec, Opts, Registry};
+use prometheus::{Histogram, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry};
 use std::time::Duration;
 use sterna_crdt::conflicts::Rule;
 use sterna_crdt::{FieldKind, Policy};
@@ -18,6 +18,7 @@ pub struct Metrics {
     pub conflicts: IntCounterVec,
     pub future_clocks: IntCounter,
     pub parked: IntCounter,
+    pub parked_aggregates: IntGauge,
     /// Commands that take rights of a bounded counter, by how they were answered: local, moved (after another region was asked),
     /// refused, refused-after-asking.
     pub bounded: IntCounterVec,
@@ -59,6 +60,8 @@ impl Metrics {
                 &["answer"],
             ),
             transfers: counter("sterna_write_rights_transfers_total", "Transfers of a bounded counter's rights to other regions."),
+            parked_aggregates: IntGauge::new("sterna_write_parked_aggregates", "Aggregates that are parked now.")
+                .expect("the name is valid"),
             voided: counters("sterna_write_voided_total", "Events found to be void here, by type and kind of event.", &["type", "event"]),
             tail_events: IntGaugeVec::new(
                 Opts::new(
@@ -95,7 +98,7 @@ impl Metrics {
             }
             self.tail_events.with_label_values(&[&*of.name]);
             let whole = if of.delete_wins { Rule::DeleteWins } else { Rule::Delete };
-            for rule in [whole, Rule::Void] {
+            for rule in [whole, Rule::Void, Rule::OnVoid] {
                 self.conflicts.with_label_values(&[&of.name, "", rule.name()]);
             }
             for field in of.fields() {
@@ -107,7 +110,7 @@ impl Metrics {
     }
 
     fn register(&self, registry: &Registry) {
-        let all: [Box<dyn prometheus::core::Collector>; 12] = [
+        let all: [Box<dyn prometheus::core::Collector>; 13] = [
             Box::new(self.commands.clone()),
             Box::new(self.command_seconds.clone()),
             Box::new(self.batch_commands.clone()),
@@ -118,6 +121,7 @@ impl Metrics {
             Box::new(self.parked.clone()),
             Box::new(self.bounded.clone()),
             Box::new(self.transfers.clone()),
+            Box::new(self.parked_aggregates.clone()),
             Box::new(self.voided.clone()),
             Box::new(self.tail_events.clone()),
         ];

@@ -2,6 +2,7 @@
 
 use crate::escrow::{GIVE_COMMAND, Give, Lack};
 use crate::keys::home::HomeRecord;
+use crate::keys::parked;
 use crate::limits::{ARGS_BYTES_MAX, KEY_BYTES_MAX, QUEUED_COMMANDS_MAX, QUEUED_MERGES_MAX, RIGHTS_WAIT};
 use crate::shard::{HomeOrder, Job, MergeInput, MergeJob, Shard, Standing};
 use crate::{Accepted, Command, Fence, Gate, Logs, Metrics, Refused, Region, States};
@@ -104,6 +105,7 @@ impl Writer {
         let states = Arc::new(States::new(Arc::clone(&region)));
         let metrics = Metrics::new(registry);
         metrics.declare(&region.model());
+        load_parked(&region, &metrics).await?;
         let mut shards = Vec::new();
         for id in region.board.shards() {
             let standing = Standing::load(&region, &logs, id).await?;
@@ -496,6 +498,19 @@ pub(crate) fn made_by(key: &str) -> Option<RegionId> {
     let (region, random) = key.strip_prefix(MADE)?.split_once(MADE)?;
     let hex = random.len() == 32 && random.bytes().all(|b| b.is_ascii_hexdigit());
     region.parse().ok().filter(|_| hex).map(RegionId)
+}
+
+async fn load_parked(region: &Region, metrics: &Metrics) -> Result<(), ReadError> {
+    for store in region.stores.all() {
+        let snapshot = store.snapshot().await?;
+        for (key, reason) in sterna_store::scan_all(&*snapshot, parked::all()).await? {
+            if let Some(id) = parked::parse(&key) {
+                tracing::warn!(aggregate = %id, reason = %String::from_utf8_lossy(&reason), "is parked");
+                metrics.parked_aggregates.set(region.board.park(&id, &String::from_utf8_lossy(&reason)) as i64);
+            }
+        }
+    }
+    Ok(())
 }
 
 /// The first 16 bytes of the BLAKE3 hash of the command's name and canonical arguments.

@@ -103,8 +103,17 @@ pub(super) fn view(view: &View) -> Value {
 /// What every model has.
 pub(super) fn fixed() -> Map<String, Value> {
     let query = |name: &str, about: &str| json!({ "name": name, "in": "query", "description": about, "schema": { "type": "string" } });
-    let conflicts =
-        [parameters(&["limit", "after"]), vec![query("type", "Of this aggregate type"), query("id", "Of this aggregate")]].concat();
+    let conflicts = [
+        parameters(&["limit", "after"]),
+        vec![
+            query("type", "Of this aggregate type"),
+            query("id", "Of this aggregate"),
+            query("field", "Of this field"),
+            query("rule", "Decided by this rule"),
+            query("final", "true: rows that will never change again; false: those that may"),
+        ],
+    ]
+    .concat();
     let feed = [
         query("after", "The last `id`"),
         query("aggregate", "Of this type"),

@@ -1,5 +1,5 @@
 //! A token's bytes, all numbers as varints: format; the epochs that occur, each as its distance from the one before; how many
-//! floors, and for each its origin and place; then for each origin with exact positions that origin, how many, and for each its
+//! floors, and for each its origin, cluster and place; then for each origin with exact positions that origin, how many, and for each its
 //! shard's distance from the one before, and its place. A place is the number of an epoch, version, order in the version, and index.
 
 use super::Token;
@@ -7,7 +7,7 @@ use crate::{LogId, Position, ShardId};
 use prost::encoding::{decode_varint, encode_varint};
 use sterna_crdt::RegionId;
 
-pub(super) const FORMAT: u8 = 1;
+pub(super) const FORMAT: u8 = 2;
 
 pub(super) fn write(token: &Token) -> Vec<u8> {
     let mut epochs: Vec<u64> = token.floors.values().chain(token.exact.values()).map(|p| p.epoch).collect();
@@ -20,8 +20,9 @@ pub(super) fn write(token: &Token) -> Vec<u8> {
         epoch
     });
     number(&mut out, token.floors.len() as u64);
-    for (origin, floor) in &token.floors {
+    for ((origin, cluster), floor) in &token.floors {
         number(&mut out, u64::from(origin.0));
+        number(&mut out, u64::from(*cluster));
         place(&mut out, *floor, &epochs);
     }
     let exact: Vec<(&LogId, &Position)> = token.exact.iter().collect();
@@ -59,8 +60,8 @@ pub(super) fn read(bytes: &[u8]) -> Option<Token> {
     }
     let mut token = Token::default();
     for _ in 0..reader.number()? {
-        let origin = RegionId(reader.short()?);
-        token.floors.insert(origin, reader.place()?);
+        let of = (RegionId(reader.short()?), reader.short()?);
+        token.floors.insert(of, reader.place()?);
     }
     while !reader.bytes.is_empty() {
         let origin = RegionId(reader.short()?);

@@ -47,6 +47,19 @@ impl Changes {
         }
     }
 
+    /// An event that the view has seen is void: what it brought is taken back. True if a row or a group changed.
+    pub fn void_event(&mut self, tracked: &Tracked, event: &EventView<'_>, order: Order, t: &mut Transaction) -> bool {
+        let derived = tracked.generation.event_rows(event);
+        self.fail(&tracked.generation, -(derived.failed as i64));
+        if tracked.generation.view().is_rollup() {
+            self.deltas.change(&tracked.generation, contributions(Some(&derived.rows)), &[])
+        } else {
+            let mut source = Vec::with_capacity(64);
+            row::put_event(event.aggregate, event.aggregate_id, order, &mut source);
+            change_rows(&tracked.generation, &source, rows(Some(&derived.rows)), &[], t)
+        }
+    }
+
     fn fail(&mut self, generation: &Generation, by: i64) {
         if by != 0 {
             *self.failed.entry(generation.number).or_default() += by;

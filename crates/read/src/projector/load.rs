@@ -1,5 +1,6 @@
 //! Opening the read store: whose it is, and what is in it.
 
+use super::verdicts::Verdicts;
 use super::{Followers, ProjectError, Projector, build, clear, new_documents};
 use crate::feed::Writer;
 use crate::keys::meta::{STORE, STORE_FORMAT, StoreRecord, VIEWS};
@@ -138,6 +139,7 @@ impl Projector {
             documents: new_documents(),
             groups: Groups::new(),
             clearing: clear::Clearing::default(),
+            verdicts: Verdicts::default(),
             turn: 0,
             events_max: BATCH_EVENTS_MAX,
             build_rows_max: BUILD_ROWS_MAX,
@@ -190,6 +192,7 @@ impl Projector {
     /// After a failure: what is in memory may not be what was committed.
     pub(super) async fn reload(&mut self) -> Result<(), ProjectError> {
         self.documents = new_documents();
+        self.verdicts = Verdicts::default();
         self.groups.forget();
         let snapshot = self.shared.store.snapshot().await?;
         let mut contents = Contents::load(&self.shared.region, &*snapshot, false).await?;

@@ -11,6 +11,7 @@ mod collect;
 mod load;
 mod part;
 mod project;
+mod verdicts;
 
 pub(crate) use load::{Identity, no_plan, open, start_error};
 
@@ -35,6 +36,7 @@ use sterna_model::Model;
 use sterna_store::{CommitError, ReadError, Transaction, Version};
 use sterna_write::{Logs, States};
 use tokio::sync::mpsc;
+use verdicts::Verdicts;
 
 /// Projects until its scope stops.
 pub(crate) struct Projector {
@@ -54,6 +56,7 @@ pub(crate) struct Projector {
     documents: Cache<Bytes, Arc<Held>>,
     groups: Groups,
     clearing: Clearing,
+    verdicts: Verdicts,
     /// The shard that the next batch begins with.
     turn: usize,
     /// Less than [`crate::limits::BATCH_EVENTS_MAX`] after a transaction was too large.
@@ -153,6 +156,7 @@ impl Projector {
             self.adopt().await?;
         }
         let began = self.shared.region.env.now();
+        let judged = self.judge().await?;
         let projected = self.project().await?;
         let built = self.build().await?;
         let cleared = self.clear().await?;
@@ -163,7 +167,7 @@ impl Projector {
             self.shared.with_pulse(|pulse| (pulse.caught_up, pulse.ahead) = (now, ahead));
         }
         Ok(match projected {
-            _ if built || cleared || projected.is_some_and(|events| events >= self.events_max / 2) => Turn::More,
+            _ if judged || built || cleared || projected.is_some_and(|events| events >= self.events_max / 2) => Turn::More,
             Some(_) => Turn::CaughtUp(now - began),
             None => Turn::Idle,
         })

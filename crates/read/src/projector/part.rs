@@ -52,9 +52,7 @@ impl Projector {
         outcomes: &[Option<Outcome>],
         snapshot: &dyn Snapshot,
     ) -> Result<(), ProjectError> {
-        let Part { from, mut t, changes, .. } = part;
-        changes.count_failed(&mut self.failed, &mut t);
-        self.groups.apply(changes.deltas, snapshot, &mut t).await?;
+        let from = part.from;
         let told = batch.events().zip(of).filter(|(_, place)| **place >= from).filter_map(|((_, _, event), &place)| {
             let outcome = outcomes.get(place)?.as_ref()?;
             Some(Change {
@@ -66,6 +64,19 @@ impl Projector {
                 views: &outcome.views,
             })
         });
+        self.commit(part, told, snapshot).await
+    }
+
+    /// Commits a part, and what is told of it.
+    pub(super) async fn commit<'c>(
+        &mut self,
+        part: Part,
+        told: impl Iterator<Item = Change<'c>>,
+        snapshot: &dyn Snapshot,
+    ) -> Result<(), ProjectError> {
+        let Part { mut t, changes, .. } = part;
+        changes.count_failed(&mut self.failed, &mut t);
+        self.groups.apply(changes.deltas, snapshot, &mut t).await?;
         let pages = self.feed.write(told, self.shared.region.env.wall_ms(), &mut t);
         self.shared.metrics.keys.inc_by(t.writes.len() as u64);
         self.shared.store.commit(t).await?;

@@ -3,17 +3,17 @@
 use super::batch::{Batch, Touched};
 use super::changes::name_view;
 use super::part::{Outcome, Part};
+use super::verdicts::stored_args;
 use super::{ProjectError, Projector};
 use crate::document::{self, Held};
 use crate::keys::document::{Record, piece};
 use crate::keys::{encode, history, progress};
 use crate::limits::{BATCH_EVENTS_MAX, YIELD_AGGREGATES};
-use crate::registry::Tracked;
 use bytes::Bytes;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use sterna_log::{AggregateId, Event, LogId, Position, Progress};
-use sterna_model::{Args, EventView};
+use sterna_model::EventView;
 use sterna_store::{Snapshot, Transaction, key_range};
 use sterna_write::{Aggregate, ETag};
 
@@ -48,6 +48,7 @@ impl Projector {
         let progress = self.advance(&batch, &mut part.t);
         self.commit_part(part, &batch, &of, &outcomes, &*snapshot).await?;
 
+        self.verdicts.projected(&batch);
         // Counted before it is published: who waits for room looks at the count when the progress changes.
         self.shared.metrics.events.inc_by(batch.events as u64);
         self.progress = progress;
@@ -63,7 +64,7 @@ impl Projector {
     }
 
     /// The documents as they are before the batch.
-    async fn load_documents(
+    pub(super) async fn load_documents(
         &mut self,
         snapshot: &dyn Snapshot,
         ids: &[AggregateId],
@@ -80,7 +81,7 @@ impl Projector {
     }
 
     /// Writes a document and what its views make of it. `None` if the model doesn't know the type.
-    fn project_document(
+    pub(super) fn project_document(
         &mut self,
         aggregate: &AggregateId,
         touched: &Touched,
@@ -136,16 +137,20 @@ impl Projector {
         let Part { changes, t, .. } = part;
         let order = event.update.order;
         let key = history::key(&event.kind, &event.id, order);
+        let is_void = self.verdicts.is_void(&key);
         let record = history::Record {
             n: event.dot().n,
             command: &event.command,
             args: &event.args,
             actor: &event.actor,
-            void: false,
+            void: is_void,
             position: (position.epoch, position.commit, position.index),
             cause: event.cause.as_ref().map(|cause| (&*cause.kind, &*cause.id, cause.dot.incarnation, cause.dot.n)),
         };
         t.put(key.clone(), encode(&record));
+        if is_void {
+            return;
+        }
         for &follower in self.followers.of_event(&event.kind, &event.command) {
             let tracked = &self.tracked[follower];
             if tracked.built.as_ref().is_some_and(|built| key > *built) {
@@ -153,7 +158,7 @@ impl Projector {
             }
             let id = event.dot().to_string();
             let region = self.shared.region.membership.name(log.origin);
-            let args = args(tracked, event);
+            let args = stored_args(tracked, &event.kind, &event.command, &event.args);
             let view = EventView {
                 id: &id,
                 aggregate: &event.kind,
@@ -185,9 +190,4 @@ impl Projector {
         }
         progress
     }
-}
-
-fn args(tracked: &Tracked, event: &Event) -> Args {
-    let command = tracked.generation.model().aggregate(&event.kind).and_then(|of| of.command(&event.command));
-    command.map_or_else(Args::default, |command| command.stored_args(event.args.as_bytes()))
 }

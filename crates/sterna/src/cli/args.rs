@@ -269,25 +269,62 @@ pub struct Status {
 
 /// Show the ledger: what met what, which rule decided, and what was dropped.
 #[derive(clap::Args)]
-#[command(after_help = "\
+#[command(
+    args_conflicts_with_subcommands = true,
+    after_help = "\
 Examples:
   sterna conflicts
   sterna conflicts --type cart --id c1 --region ap-south
+  sterna conflicts --type cart --field note --rule latest
+  sterna conflicts replay --model next.toml      what would its rules have decided? Changes nothing
 
-`open` rows may still change; once nothing concurrent can arrive any more, a row is `final`, and the same in every region.")]
+`open` rows may still change; once nothing concurrent can arrive any more, a row is `final`, and the same in every region."
+)]
 pub struct Conflicts {
+    #[command(subcommand)]
+    pub command: Option<ConflictsCommand>,
     /// Of this type of aggregate
     #[arg(long = "type", value_name = "TYPE")]
     pub kind: Option<String>,
     /// Of this aggregate
     #[arg(long, requires = "kind")]
     pub id: Option<String>,
+    /// Of this field
+    #[arg(long)]
+    pub field: Option<String>,
+    /// Decided by this rule: latest, keep, max, min, prefer, max-by, min-by, add-wins, true-wins, delete, delete-wins, void, decided-on-void
+    #[arg(long)]
+    pub rule: Option<String>,
+    /// Only rows that will never change again, or (false) may still
+    #[arg(long = "final", value_name = "BOOL")]
+    pub is_final: Option<bool>,
     /// Rows
     #[arg(long, default_value_t = 20)]
     pub limit: usize,
-    /// Behind this row: the `next` of the page before
+    /// Go on where a page ended: its `next`
     #[arg(long, value_name = "CURSOR")]
     pub after: Option<String>,
+    #[command(flatten)]
+    pub at: Where,
+}
+
+#[derive(Subcommand)]
+pub enum ConflictsCommand {
+    Replay(Replay),
+}
+
+/// What would the rules of another model have decided? Changes nothing.
+#[derive(clap::Args)]
+pub struct Replay {
+    /// The other model
+    #[arg(long, value_name = "FILE")]
+    pub model: PathBuf,
+    /// Of this type of aggregate
+    #[arg(long = "type", value_name = "TYPE")]
+    pub kind: Option<String>,
+    /// Of this aggregate
+    #[arg(long, requires = "kind")]
+    pub id: Option<String>,
     #[command(flatten)]
     pub at: Where,
 }

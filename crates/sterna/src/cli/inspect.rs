@@ -17,6 +17,10 @@ struct RegionStatus {
     /// Older regions don't say.
     store: Option<StoreStatus>,
     stream: Option<StreamStatus>,
+    #[serde(default)]
+    parked: Vec<ParkedStatus>,
+    #[serde(default)]
+    parked_count: usize,
     regions: Vec<OriginStatus>,
     views: Vec<ViewStatus>,
 }
@@ -55,6 +59,14 @@ struct OriginStatus {
     lag_seconds: f64,
     refused: Option<String>,
     last_error: Option<String>,
+}
+
+#[derive(Deserialize)]
+struct ParkedStatus {
+    #[serde(rename = "type")]
+    kind: String,
+    id: String,
+    reason: String,
 }
 
 #[derive(Deserialize)]
@@ -115,6 +127,10 @@ fn show(url: &str, status: RegionStatus) {
         let why = why.map(|reason| format!(": {reason}")).unwrap_or_default();
         say(format!("  from {:<14} {link}{behind}, {:.1} s old{why}", origin.region, origin.lag_seconds));
     }
+    if status.parked_count > 0 {
+        say(format!("  {} aggregates are parked and take no commands:", status.parked_count));
+        status.parked.iter().for_each(|parked| say(format!("    {}/{}: {}", parked.kind, parked.id, parked.reason)));
+    }
     for view in &status.views {
         let building = if view.building.is_some() { ", a new generation is being built" } else { "" };
         let failed =
@@ -166,8 +182,16 @@ struct Values {
 pub async fn conflicts(env: &Env, args: Conflicts, form: Form) -> Result<Outcome> {
     let target = Target::find(&args.at)?;
     let limit = args.limit.to_string();
-    let filters =
-        [("type", args.kind.as_deref()), ("id", args.id.as_deref()), ("limit", Some(limit.as_str())), ("after", args.after.as_deref())];
+    let is_final = args.is_final.map(|is_final| is_final.to_string());
+    let filters = [
+        ("type", args.kind.as_deref()),
+        ("id", args.id.as_deref()),
+        ("field", args.field.as_deref()),
+        ("rule", args.rule.as_deref()),
+        ("final", is_final.as_deref()),
+        ("limit", Some(limit.as_str())),
+        ("after", args.after.as_deref()),
+    ];
     let params: Vec<(&str, &str)> = filters.into_iter().filter_map(|(name, value)| Some((name, value?))).collect();
     let page = target.client(env)?.conflicts(&params).await.map_err(|error| target.told(error))?;
     match form {

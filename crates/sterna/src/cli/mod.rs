@@ -10,6 +10,7 @@ mod inspect;
 mod links;
 mod model;
 mod regions;
+mod replay;
 mod send;
 mod serve;
 mod session;
@@ -18,7 +19,7 @@ mod target;
 mod view;
 
 use crate::out::{Form, Outcome, bad, note, note_json};
-use args::{Args, Command};
+use args::{Args, Command, ConflictsCommand};
 use clap::Parser;
 use serde_json::json;
 use std::process::ExitCode;
@@ -59,7 +60,10 @@ async fn run(args: Args, form: Form) -> anyhow::Result<Outcome> {
         Command::Cut(args) => links::cut(&env, args, form).await,
         Command::Heal(args) => links::heal(&env, args, form).await,
         Command::Status(args) => inspect::status(&env, args, form).await,
-        Command::Conflicts(args) => inspect::conflicts(&env, args, form).await,
+        Command::Conflicts(args) => match args.command {
+            Some(ConflictsCommand::Replay(replay)) => replay::replay(&env, replay).await,
+            None => inspect::conflicts(&env, args, form).await,
+        },
         Command::History(args) => history::history(&env, args, form).await,
         Command::View(args) => view::view(&env, args, form).await,
         Command::Homes(args) => homes::homes(&env, args, form).await,

@@ -11,6 +11,7 @@
 //! | `c` | type, id, field, element, loser, winner | ledger row |
 //! | `t` | shard, type, id, number, piece | older events of an aggregate's tail |
 //! | `v`, `w`, `n` | shard, … | void events, and notices of them |
+//! | `q` | shard, type, id | why an aggregate is parked |
 //! | `f` | follower, shard | a follower's position |
 //! | `h` | type, shard | where commands are accepted |
 //! | `b`, `k`, `e` | shard | for the other processes of the region: its last entry, what others said, leases |
@@ -24,7 +25,7 @@ pub mod lease;
 pub mod ledger;
 pub mod log;
 pub mod meta;
-
+pub mod parked;
 pub mod progress;
 pub mod state;
 pub mod tail;

@@ -88,6 +88,9 @@ impl Shard {
                 verdicts += working.verdicts;
                 working.noticed.iter().for_each(|shard| self.region.board.poke(*shard));
             }
+            if let Some(reason) = working.newly_parked() {
+                self.metrics.parked_aggregates.set(self.region.board.park(&id, reason) as i64);
+            }
             self.count_tail(&id, &working);
             if !working.aggregate.seen.is_empty() {
                 self.states.put(self.id, id, working.aggregate);

@@ -4,7 +4,7 @@ use crate::aggregate::{Aggregate, CauseOf, Open, encode_chunk, encode_chunks};
 use crate::keys::idem::{self, IdemRecord};
 use crate::keys::ledger::LedgerRecord;
 use crate::keys::void::{self, Voided};
-use crate::keys::{state, tail};
+use crate::keys::{parked, state, tail};
 use crate::{Metrics, Region};
 use bytes::Bytes;
 use std::collections::BTreeMap;
@@ -165,7 +165,15 @@ impl Working {
                 t.put(idem::key(shard, bucket, id, &key), record.encode());
             }
         }
+        if let Some(reason) = self.newly_parked() {
+            t.put(parked::key(shard, id), reason.to_owned());
+        }
         self.write_verdicts(id, region, shard, metrics, t);
+    }
+
+    /// Why the aggregate is parked, if this batch did that.
+    pub fn newly_parked(&self) -> Option<&str> {
+        self.aggregate.parked.as_deref().filter(|_| self.before.parked.is_none())
     }
 
     /// Marks void events, and leaves notices with what they may have caused.

@@ -124,7 +124,7 @@ impl TestRegion {
     }
 
     pub async fn ledger(&self) -> Vec<serde_json::Value> {
-        self.writer.conflicts(None, 1_000, None, None).await.expect("the store can be read").rows
+        self.writer.conflicts(None, 1_000, &sterna_write::LedgerFilter::default()).await.expect("the store can be read").rows
     }
 
     pub fn me(&self) -> RegionId {
