@@ -9,7 +9,7 @@ const REFERENCE: &str = include_str!("../../docs/metrics.md");
 
 #[tokio::test]
 async fn the_reference_lists_what_a_region_exports_and_nothing_else() {
-    let cluster = Cluster::start(Options::market(), &["us-east", "eu-west"]).await;
+    let cluster = Cluster::start(Options::shop(), &["us-east", "eu-west"]).await;
     add(&cluster["us-east"], 1).await;
     cluster["us-east"].command("product/tea/restock", json!({ "quantity": 10 })).ok().await;
     cluster.agree("/v1/views/carts_by_size", "the cart", |view| view["data"][0]["items"] == 1).await;

@@ -33,7 +33,6 @@ pub struct Options {
 /// Names of views and fields that tests use are in these.
 const SHOP: &str = include_str!("../../examples/shop.toml");
 const STRICT: &str = include_str!("../models/strict.toml");
-const STOCK: &str = include_str!("../models/stock.toml");
 const MARKS: &str = include_str!("../models/marks.toml");
 /// Enough to have several, and few enough for a busy machine.
 const SHARDS: u16 = 4;
@@ -49,11 +48,6 @@ impl Options {
     /// A bounded stock.
     pub fn strict() -> Self {
         Self { model: STRICT.to_owned(), shards: SHARDS }
-    }
-
-    /// The carts of the example, and a bounded stock.
-    pub fn market() -> Self {
-        Self { model: format!("{SHOP}{STOCK}"), shards: SHARDS }
     }
 
     /// Bags that know each mark they were given, and how many: what is lost or doubled can be seen.

@@ -66,7 +66,7 @@ async fn every_query_of_every_panel_parses_and_returns_data_and_shows_the_fault_
     if find("prometheus", "STERNA_PROMETHEUS", "prometheus").is_none() {
         return;
     }
-    let cluster = Cluster::start(Options::market(), &THREE).await;
+    let cluster = Cluster::start(Options::shop(), &THREE).await;
     let ports: Vec<(&str, u16)> = cluster.regions().iter().map(|region| (region.name.as_str(), region.config.port)).collect();
     let Some(prometheus) = Prometheus::start(&ports).await else { return };
     cluster["us-east"].command("product/tea/restock", json!({ "quantity": 90_000 })).ok().await;
