@@ -67,8 +67,7 @@ impl Heartbeats {
     pub async fn run(self: Arc<Self>) {
         loop {
             self.offered.notified().await;
-            loop {
-                let Some(pause) = self.pause() else { break };
+            while let Some(pause) = self.pause() {
                 self.env.sleep(pause).await;
                 let Some(heartbeat) = self.due() else { continue };
                 if let Err(error) = self.append(&heartbeat).await {
