@@ -20,6 +20,10 @@ sim *ARGS:
 test-fluvio *FILTERS:
     .ci/fluvio {{FILTERS}}
 
+# the engine foundationdb, and the spine on real FoundationDB clusters; needs fdbserver (FDB_BIN, or on PATH), and says so without
+test-foundationdb *FILTERS:
+    .ci/foundationdb {{FILTERS}}
+
 # three regions on FoundationDB and Fluvio together; needs the binaries of both (FDB_BIN, FLUVIO_BIN, or on PATH)
 test-production *FILTERS:
     .ci/production {{FILTERS}}
