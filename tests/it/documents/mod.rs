@@ -102,7 +102,7 @@ fn assert_stands_in(block: &Block, file: &str, at: &str) {
 }
 
 fn test_exists(name: &str) -> bool {
-    let here = repository().join("tests/it");
+    let here = repository().join("tests");
     sources(&here).iter().any(|source| source.contains(&format!("fn {name}(")))
 }
 
