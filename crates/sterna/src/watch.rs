@@ -99,7 +99,8 @@ mod tests {
         assert_eq!((model.version, changes.len()), (2, 1));
         let Look::Refused(why) = look(&safe.replace("version = 2", "version = 1")) else { panic!("the version is the old one") };
         assert!(why.contains("write `version = 2`"), "{why}");
-        let Look::Refused(why) = look(&next.replace("note    = \"string?\"", "note    = \"int?\"")) else { panic!("another type") };
+        let typed = next.replace("note    = \"string?\"", "note    = \"int?\"").replace("{ note = \"string?\" }", "{ note = \"int?\" }");
+        let Look::Refused(why) = look(&typed) else { panic!("another type") };
         assert!(why.contains("error[needs-a-new-name]") && why.contains("shop.toml:"), "{why}");
         let Look::Refused(why) = look(&next.replace("state.items", "state.itmes")) else { panic!("a mistake") };
         assert!(why.contains("did you mean `items`?"), "{why}");
