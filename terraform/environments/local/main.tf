@@ -147,7 +147,8 @@ module "balancer" {
   }
   ports     = [var.ports.balancer, var.ports.balancer_stats]
   alive_url = "http://127.0.0.1:${var.ports.balancer_stats}/healthz"
-  ready_url = "http://127.0.0.1:${var.ports.balancer_stats}/healthz"
+  # Through it a region answers: it has found one that is ready.
+  ready_url = "http://127.0.0.1:${var.ports.balancer}/readyz"
   after     = terraform_data.checked.id
 }
 
