@@ -20,7 +20,7 @@ Examples:
 A filter must fit one of the view's indexes; the refusal names what would do.")]
 pub struct View {
     pub name: String,
-    /// Filters: COLUMN=VALUE, or COLUMN[gte]=VALUE (also gt, lte, lt)
+    /// Filters: COLUMN=VALUE, or with an operator (gte, gt, lte, lt) in square brackets behind the column
     #[arg(value_name = "COLUMN=VALUE")]
     pub filters: Vec<String>,
     /// Rows, at most 1000
