@@ -8,6 +8,8 @@ mod hashing;
 pub mod mutation;
 mod real;
 mod scope;
+#[cfg(feature = "testing")]
+pub mod testing;
 
 pub use backoff::Backoff;
 pub use hashing::{HashMap, HashSet, HashState, seed_hashing};

@@ -8,11 +8,12 @@
 use crate::Region;
 use crate::keys::lease::{LeaseRecord, key};
 use crate::limits::{LEASE_HELD_MAX, LEASE_RENEW, LEASE_TTL};
+use crate::stores::RecordError;
 use bytes::Bytes;
 use std::sync::Arc;
 use sterna_env::{Env, Instant, Scope};
 use sterna_log::ShardId;
-use sterna_store::{CommitError, ReadError, Store, Transaction};
+use sterna_store::{CommitError, Store, Transaction};
 use tokio::sync::watch;
 
 /// Of every shard, and of the region.
@@ -77,16 +78,6 @@ pub(crate) struct Keeper {
     renewed: Instant,
 }
 
-#[derive(Debug, thiserror::Error)]
-enum Failure {
-    #[error(transparent)]
-    Read(#[from] ReadError),
-    #[error(transparent)]
-    Commit(#[from] CommitError),
-    #[error(transparent)]
-    Unreadable(#[from] crate::keys::Unreadable),
-}
-
 /// Starts a keeper for each store.
 pub(crate) fn start(region: &Arc<Region>, scope: &Scope) {
     if region.stores.sole_writer() {
@@ -110,7 +101,7 @@ impl Keeper {
             let began = self.env().now();
             match self.turn().await {
                 Ok(()) => self.renewed = began,
-                Err(Failure::Commit(CommitError::Conflict { .. })) => {}
+                Err(RecordError::Commit(CommitError::Conflict { .. })) => {}
                 Err(error) => tracing::warn!(%error, "leases can't be renewed; trying again"),
             }
             if self.env().now() - self.renewed > LEASE_HELD_MAX {
@@ -128,7 +119,7 @@ impl Keeper {
     }
 
     /// Renews what is held, and takes what nobody holds.
-    async fn turn(&mut self) -> Result<(), Failure> {
+    async fn turn(&mut self) -> Result<(), RecordError> {
         let snapshot = self.store.snapshot().await?;
         let keys: Vec<Bytes> = self.seen.iter().map(|seen| seen.key.clone()).collect();
         let found = snapshot.get_many(&keys).await?;
@@ -169,7 +160,7 @@ impl Keeper {
         Ok(())
     }
 
-    async fn give_back(&mut self) -> Result<(), Failure> {
+    async fn give_back(&mut self) -> Result<(), RecordError> {
         let snapshot = self.store.snapshot().await?;
         let mut t = Transaction::new(snapshot.version());
         let mine = |seen: &&Seen| seen.record.is_some_and(|record| record.holder == self.me);

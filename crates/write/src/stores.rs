@@ -1,8 +1,20 @@
 //! The stores of a region: one, or several that each have a range of shards.
 
+use crate::keys::Unreadable;
 use std::sync::Arc;
 use sterna_log::ShardId;
-use sterna_store::Store;
+use sterna_store::{CommitError, ReadError, Store};
+
+/// What keeps a task from its records of a shared store until its next turn.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum RecordError {
+    #[error(transparent)]
+    Read(#[from] ReadError),
+    #[error(transparent)]
+    Commit(#[from] CommitError),
+    #[error(transparent)]
+    Unreadable(#[from] Unreadable),
+}
 
 /// Each with the first of its shards, in order. What belongs to the region and not to a shard is in all of them; the first one's counts.
 #[derive(Clone)]

@@ -3,18 +3,19 @@
 //! A watch wakes it, and a poll stands behind the watch.
 
 use crate::Region;
+use crate::keys::bell;
 use crate::keys::heard::{self, HeardRecord};
 use crate::keys::meta::{self, RegionRecord};
 use crate::keys::progress::{self, ShardProgress};
-use crate::keys::{Unreadable, bell};
 use crate::limits::{SHARE_EVERY, TAIL_PAUSE, TAIL_POLL};
+use crate::stores::RecordError;
 use bytes::Bytes;
 use futures::StreamExt;
 use futures::stream::FuturesUnordered;
 use std::sync::Arc;
 use sterna_env::{Boxed, Instant, Scope};
 use sterna_log::{LogId, ShardId};
-use sterna_store::{CommitError, ReadError, Snapshot, Store, Transaction, Version};
+use sterna_store::{Snapshot, Store, Transaction, Version};
 
 /// Follows one store.
 struct Tail {
@@ -24,16 +25,6 @@ struct Tail {
     /// As it is written down, by shard.
     heard: Vec<Option<Bytes>>,
     shared: Instant,
-}
-
-#[derive(Debug, thiserror::Error)]
-enum Failure {
-    #[error(transparent)]
-    Read(#[from] ReadError),
-    #[error(transparent)]
-    Commit(#[from] CommitError),
-    #[error(transparent)]
-    Unreadable(#[from] Unreadable),
 }
 
 /// A key that perhaps changed.
@@ -81,7 +72,7 @@ impl Tail {
         })
     }
 
-    async fn look(&mut self) -> Result<Version, Failure> {
+    async fn look(&mut self) -> Result<Version, RecordError> {
         let snapshot = self.store.snapshot().await?;
         let of = |shard: &ShardId| [bell::key(*shard), progress::key(*shard), heard::key(*shard)];
         let keys: Vec<Bytes> = [meta::REGION, meta::MODEL].into_iter().chain(self.shards.iter().flat_map(of)).collect();
@@ -121,7 +112,7 @@ impl Tail {
     }
 
     /// Writes down what this process heard of the other regions, where it is the one that follows them.
-    async fn share(&mut self, snapshot: &dyn Snapshot) -> Result<(), Failure> {
+    async fn share(&mut self, snapshot: &dyn Snapshot) -> Result<(), RecordError> {
         let now = self.region.env.now();
         if self.region.alone() || now.saturating_duration_since(self.shared) < SHARE_EVERY {
             return Ok(());

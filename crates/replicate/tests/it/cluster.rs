@@ -1,6 +1,5 @@
 //! Regions that share a hub.
 
-use crate::world;
 use prometheus::Registry;
 use serde_json::Value;
 use std::collections::BTreeMap;
@@ -105,7 +104,7 @@ pub struct Node {
 
 impl Cluster {
     pub fn new(seed: u64) -> Self {
-        let env = world::env(seed);
+        let env = sterna_env::testing::paused(seed);
         Self { hub: Hub::with_shards(env.clone(), SHARDS), env, nodes: BTreeMap::new() }
     }
 

@@ -8,4 +8,3 @@ mod homes;
 mod random;
 mod reacting;
 mod restoring;
-mod world;

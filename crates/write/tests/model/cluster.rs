@@ -1,7 +1,6 @@
 //! Regions with real shard writers on memory stores; frames are carried by the test.
 
 use crate::language::{REGIONS, text};
-use crate::world;
 use std::sync::Arc;
 use std::time::Duration;
 use sterna_crdt::{Dot, Name, RegionId};
@@ -26,7 +25,7 @@ pub struct Cluster {
 
 impl Cluster {
     pub async fn open(seed: u64) -> Self {
-        let env = world::env(seed);
+        let env = sterna_env::testing::paused(seed);
         let mut nodes = Vec::new();
         let (model, diagnostics) = sterna_model::parse_with(&text(), Some(&REGIONS));
         let model = Arc::new(model.unwrap_or_else(|| panic!("{diagnostics:?}")));

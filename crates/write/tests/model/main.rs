@@ -11,7 +11,6 @@ mod history;
 mod language;
 mod reference;
 mod run;
-mod world;
 
 /// Cases of the plain test; `STERNA_MODEL_SEEDS` asks for more.
 const SEEDS: u64 = 200;

@@ -1,15 +1,16 @@
-//! A world whose wall clock is tokio's paused one, and whose randomness has a seed.
+//! For tests: a world whose wall clock is tokio's paused one, and whose randomness has a seed. It has no network.
 
+use crate::{Boxed, Env, Instant, Listener, Socket, World};
 use std::io;
 use std::sync::atomic::{AtomicU64, Ordering};
-use sterna_env::{Boxed, Env, Instant, Listener, Socket, World};
 
 struct Simulated {
     start: Instant,
     seed: AtomicU64,
 }
 
-pub fn env(seed: u64) -> Env {
+/// The same seed gives the same random bytes in the same order.
+pub fn paused(seed: u64) -> Env {
     Env::new(Simulated { start: Env::real().now(), seed: AtomicU64::new(seed) })
 }
 
