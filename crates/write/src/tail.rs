@@ -3,10 +3,10 @@
 //! A watch wakes it, and a poll stands behind the watch.
 
 use crate::Region;
-use crate::keys::bell;
 use crate::keys::heard::{self, HeardRecord};
 use crate::keys::meta::{self, RegionRecord};
 use crate::keys::progress::{self, ShardProgress};
+use crate::keys::{Unreadable, bell};
 use crate::limits::{SHARE_EVERY, TAIL_PAUSE, TAIL_POLL};
 use crate::stores::RecordError;
 use bytes::Bytes;
