@@ -17,6 +17,7 @@ pub struct Metrics {
     pub repairs: IntCounterVec,
     pub carried: IntCounterVec,
     pub damaged: IntCounterVec,
+    pub repeated: IntCounterVec,
     pub reconnects: IntCounterVec,
     /// By origin and destination, this region. Brought up to date every second; grows while the origin is silent.
     lag_seconds: GaugeVec,
@@ -56,7 +57,7 @@ impl Metrics {
     /// Every series of these peers begins with 0: the first of its kind is seen as an increase.
     pub fn declare<'a>(&self, peers: impl Iterator<Item = &'a str>) {
         for peer in peers {
-            for counters in [&self.frames, &self.entries, &self.holes, &self.damaged, &self.reconnects] {
+            for counters in [&self.frames, &self.entries, &self.holes, &self.damaged, &self.repeated, &self.reconnects] {
                 counters.with_label_values(&[peer]);
             }
             for counters in [&self.repairs, &self.carried, &self.recovered_entries] {
@@ -97,6 +98,11 @@ impl Metrics {
                 "from",
             ),
             damaged: counters("sterna_replicate_damaged_frames_total", "Frames whose bytes were damaged, by origin.", "origin"),
+            repeated: counters(
+                "sterna_replicate_repeated_entries_total",
+                "Entries that came again and were passed over, by origin.",
+                "origin",
+            ),
             reconnects: counters("sterna_replicate_reconnects_total", "Times that following a log began anew, by origin.", "origin"),
             lag_seconds: GaugeVec::new(
                 Opts::new(
@@ -158,7 +164,7 @@ impl Metrics {
     }
 
     fn register(&self, registry: &Registry) {
-        let all: [Box<dyn Collector>; 24] = [
+        let all: [Box<dyn Collector>; 25] = [
             Box::new(self.frames_published.clone()),
             Box::new(self.entries_published.clone()),
             Box::new(self.publish_failures.clone()),
@@ -168,6 +174,7 @@ impl Metrics {
             Box::new(self.repairs.clone()),
             Box::new(self.carried.clone()),
             Box::new(self.damaged.clone()),
+            Box::new(self.repeated.clone()),
             Box::new(self.reconnects.clone()),
             Box::new(self.lag_seconds.clone()),
             Box::new(self.lag_events.clone()),

@@ -57,6 +57,7 @@ impl Peer {
             metrics: self.metrics.clone(),
             frames,
             after,
+            holed: false,
             next,
             joiner: Joiner::default(),
             fetch_bytes: FETCH_BYTES,

@@ -9,6 +9,7 @@ pub(crate) struct Metrics {
     pub publishes_repeated: IntCounter,
     pub producers_opened: IntCounter,
     frames_read: IntCounterVec,
+    frames_repeated: IntCounterVec,
     bytes_read: IntCounterVec,
     readers_opened: IntCounterVec,
     offset_gaps: IntCounterVec,
@@ -23,6 +24,7 @@ pub(crate) struct Metrics {
 #[derive(Clone)]
 pub(crate) struct OriginMetrics {
     pub frames_read: IntCounter,
+    pub frames_repeated: IntCounter,
     pub bytes_read: IntCounter,
     pub readers_opened: IntCounter,
     pub offset_gaps: IntCounter,
@@ -54,6 +56,7 @@ impl Metrics {
             publishes_repeated: one("publishes_repeated_total", "Appends tried again, which may have happened twice."),
             producers_opened: one("producers_opened_total", "Connections opened to append."),
             frames_read: of("frames_read_total", "Frames and heartbeats read, by origin."),
+            frames_repeated: of("frames_repeated_total", "Frames that came again and were passed over, by origin."),
             bytes_read: of("bytes_read_total", "Bytes of records read, by origin."),
             readers_opened: of("readers_opened_total", "Connections opened to read, by origin."),
             offset_gaps: of("offset_gaps_total", "Times that records were left out and had to be asked for again, by origin."),
@@ -69,6 +72,7 @@ impl Metrics {
         let of = |counters: &IntCounterVec| counters.with_label_values(&[origin]);
         OriginMetrics {
             frames_read: of(&self.frames_read),
+            frames_repeated: of(&self.frames_repeated),
             bytes_read: of(&self.bytes_read),
             readers_opened: of(&self.readers_opened),
             offset_gaps: of(&self.offset_gaps),

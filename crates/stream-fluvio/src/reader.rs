@@ -1,12 +1,14 @@
 //! Reads one partition from an offset on and hands its frames over.
 //!
 //! Of each answer only what is whole and without a gap is taken, and what comes behind it is asked for. Where nothing comes, the partition
-//! is asked where it ends.
+//! is asked where it ends. A unit hangs up in the midst of an answer when the segment ends that it sends from: a connection that brought
+//! something is opened again, and the place is looked up by position.
 
 use crate::cluster::Cluster;
 use crate::envelope::{Envelope, Joiner};
 use crate::hints::Hints;
 use crate::limits::{ANSWER_WAIT, CHECK_EVERY, FETCH_BYTES, FETCH_BYTES_MAX};
+use crate::locate::{Search, Start};
 use crate::metrics::OriginMetrics;
 use crate::partition::{Partition, Refused, check};
 use crate::record;
@@ -33,6 +35,8 @@ pub(crate) struct Reader {
     pub frames: mpsc::Sender<Result<Frame, FollowError>>,
     /// Frames that end here or before are left out.
     pub after: Position,
+    /// A frame came that does not follow on `after`: only who takes the frames knows where it is.
+    pub holed: bool,
     /// The next offset to read.
     pub next: i64,
     pub joiner: Joiner,
@@ -73,16 +77,42 @@ impl Reader {
             if self.next > before {
                 backoff.reset();
             }
-            match end {
+            let reopened = match end {
                 End::Unwanted => return,
-                End::Again => backoff.pause(&self.env).await,
-                End::Refused(refused) => {
+                End::Again => {
+                    backoff.pause(&self.env).await;
+                    continue;
+                }
+                End::Refused(Refused::Lost(lost)) if self.next > before && !self.holed => {
+                    tracing::debug!(topic = self.partition.topic, partition = self.partition.number, %lost, "reads on");
+                    backoff.pause(&self.env).await;
+                    self.resume().await
+                }
+                End::Refused(refused) => Err(refused),
+            };
+            match reopened {
+                Ok(resumed) => connection = Some(resumed),
+                Err(refused) => {
                     let error = self.error(refused).await;
                     self.frames.send(Err(error)).await.ok();
                     return;
                 }
             }
         }
+    }
+
+    /// Another connection, and on it the place behind the last frame.
+    async fn resume(&mut self) -> Result<Connection, Refused> {
+        let opened = self.cluster.connect(self.partition.number).await;
+        let mut connection = opened.map_err(|e| Lost(e.to_string()))?;
+        let (partition, hints, metrics) = (&self.partition, &*self.hints, &self.metrics);
+        let mut search = Search { connection: &mut connection, partition, hints, metrics, after: self.after };
+        match search.run().await? {
+            Start::At(next) => self.next = next,
+            Start::Expired => return Err(Refused::Evicted("what comes next is gone".to_owned())),
+        }
+        self.joiner = Joiner::default();
+        Ok(connection)
     }
 
     async fn error(&self, refused: Refused) -> FollowError {
@@ -203,6 +233,8 @@ impl Reader {
             self.hints.note(frame.end(), offset);
             if frame.after <= self.after {
                 self.after = self.after.max(frame.end());
+            } else {
+                self.holed = true;
             }
         }
         self.metrics.frames_read.inc();
@@ -213,6 +245,7 @@ impl Reader {
     fn frame(&mut self, value: &Bytes) -> Result<Option<Frame>, String> {
         let envelope = Envelope::decode(value).map_err(|e| e.to_string())?;
         if !envelope.heartbeat && envelope.end <= self.after {
+            self.metrics.frames_repeated.inc_by(u64::from(envelope.part == 0));
             return Ok(None);
         }
         let Some(bytes) = self.joiner.push(&envelope) else { return Ok(None) };

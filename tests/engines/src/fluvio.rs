@@ -1,7 +1,7 @@
 //! A Fluvio cluster: a controller and a storage unit.
 
 use crate::{Keeper, free_port};
-use std::fs::OpenOptions;
+use std::fs::{self, OpenOptions};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::Mutex;
@@ -16,6 +16,11 @@ pub const UNIT: i32 = 5001;
 
 /// Also on a machine that is busy with other things.
 const PATIENCE: Duration = Duration::from_secs(120);
+const LOOK_EVERY: Duration = Duration::from_millis(100);
+const CONTROLLER_LOG: &str = "sc.log";
+const UNIT_LOG: &str = "spu.log";
+/// Of what a failed test shows of each.
+const LOG_LINES_SHOWN: usize = 20;
 
 /// Where `fluvio-run` and `fluvio` are.
 #[derive(Clone)]
@@ -102,7 +107,7 @@ impl Cluster {
     /// What the CLI prints.
     pub fn cli(&self, arguments: &[&str]) -> Result<Vec<u8>, String> {
         let plain = if self.secure { at(self.ports.plain) } else { self.endpoint() };
-        let mut command = self.command("fluvio");
+        let mut command = self.command("fluvio", "cli.log");
         command.args(["--cluster", &plain]).args(arguments).stdout(Stdio::piped()).stderr(Stdio::piped());
         let output = command.output().unwrap();
         if output.status.success() { Ok(output.stdout) } else { Err(String::from_utf8_lossy(&output.stderr).into_owned()) }
@@ -120,17 +125,22 @@ impl Cluster {
             }
             assert!(began.elapsed() < PATIENCE, "the storage unit can't be registered: {error}");
             if error.contains("timed out") {
-                // A controller that was started on a busy machine may never hear of its own store.
+                if self.is_torn() {
+                    self.wipe();
+                }
+                // Else: a controller on a busy machine may read its store twice as it starts, and then hears of one and writes to the other.
                 self.kill_controller();
                 self.start_controller();
             }
-            sleep(Duration::from_millis(100));
+            sleep(LOOK_EVERY);
         }
         self.start_unit();
     }
 
     pub fn start_controller(&self) {
-        let mut command = self.command("fluvio-run");
+        // Of this life alone, so that it can be asked how it is.
+        fs::remove_file(self.folder().join(CONTROLLER_LOG)).ok();
+        let mut command = self.command("fluvio-run", CONTROLLER_LOG);
         command.arg("sc").arg("--local").arg(self.folder().join("meta"));
         command.args(["--bind-private", &at(self.ports.controller_private), "--bind-public", &self.endpoint()]);
         self.tls(&mut command, self.ports.plain);
@@ -139,11 +149,38 @@ impl Cluster {
 
     pub fn start_unit(&self) {
         let Ports { unit, unit_private, controller_private, .. } = self.ports;
-        let mut command = self.command("fluvio-run");
+        let mut command = self.command("fluvio-run", UNIT_LOG);
         command.args(["spu", "-i", &UNIT.to_string(), "-p", &at(unit), "-v", &at(unit_private), "--sc-addr", &at(controller_private)]);
         command.arg("--log-base-dir").arg(self.folder().join("data"));
         self.tls(&mut command, self.ports.unit_plain);
         *self.unit.lock().unwrap() = Some(self.keeper.spawn(&mut command));
+    }
+
+    /// Waits until a controller that was started again knows all it knew. False if it never will: Fluvio writes its metadata in
+    /// place, and who was killed as it wrote can't read it any more. Then only [`wipe`](Self::wipe) helps.
+    pub fn controller_is_back(&self) -> bool {
+        let began = Instant::now();
+        let knows = |arguments: &[&str]| self.cli(arguments).is_ok_and(|told| !matches!(told.trim_ascii(), b"" | b"[]"));
+        while !["spu", "topic", "partition"].into_iter().all(|kind| match kind {
+            "spu" => knows(&["cluster", "spu", "list", "--output", "json"]),
+            kind => knows(&[kind, "list", "--output", "json"]),
+        }) {
+            if self.is_torn() {
+                return false;
+            }
+            assert!(began.elapsed() < PATIENCE, "the controller does not come back: {}", self.said(CONTROLLER_LOG));
+            sleep(LOOK_EVERY);
+        }
+        true
+    }
+
+    fn is_torn(&self) -> bool {
+        self.said(CONTROLLER_LOG).contains("loading metadata")
+    }
+
+    fn said(&self, log: &str) -> String {
+        let said = fs::read(self.folder().join(log)).unwrap_or_default();
+        String::from_utf8_lossy(&said).into_owned()
     }
 
     /// `kill -9`.
@@ -161,7 +198,7 @@ impl Cluster {
         self.kill_unit();
         self.kill_controller();
         for name in ["meta", "data"] {
-            std::fs::remove_dir_all(self.folder().join(name)).ok();
+            fs::remove_dir_all(self.folder().join(name)).ok();
         }
     }
 
@@ -174,12 +211,12 @@ impl Cluster {
         self.signal(rustix::process::Signal::CONT);
     }
 
-    fn command(&self, program: &str) -> Command {
+    fn command(&self, program: &str, log: &str) -> Command {
         let mut command = Command::new(self.binaries.0.join(program));
         let home = self.folder().join("home");
-        std::fs::create_dir_all(&home).unwrap();
+        fs::create_dir_all(&home).unwrap();
         command.env("HOME", home).env("FLUVIO_METRIC_SPU", self.folder().join("spu.sock")).current_dir(self.folder());
-        let log = OpenOptions::new().create(true).append(true).open(self.folder().join(format!("{program}.log"))).unwrap();
+        let log = OpenOptions::new().create(true).append(true).open(self.folder().join(log)).unwrap();
         command.stdin(Stdio::null()).stdout(log.try_clone().unwrap()).stderr(log);
         command
     }
@@ -210,6 +247,14 @@ impl Cluster {
 
 impl Drop for Cluster {
     fn drop(&mut self) {
+        if std::thread::panicking() {
+            for log in [CONTROLLER_LOG, UNIT_LOG] {
+                let said = self.said(log);
+                let lines: Vec<&str> = said.lines().collect();
+                let last = &lines[lines.len().saturating_sub(LOG_LINES_SHOWN)..];
+                eprintln!("---- {log} of the cluster at {} ----\n{}", self.endpoint(), last.join("\n"));
+            }
+        }
         self.kill_unit();
         self.kill_controller();
     }

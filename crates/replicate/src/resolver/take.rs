@@ -48,6 +48,7 @@ impl LogFollower {
     /// Copies a frame that has no hole before it. Also for frames that fill one.
     pub(super) async fn merge(&self, frame: Frame) -> Result<(), Trouble> {
         let before = self.copied();
+        let all = frame.entries.len() as u64;
         let new = frame.entries.iter().filter(|e| e.position > before).count() as u64;
         self.shared.source.remember(&frame);
         let end = frame.end();
@@ -62,6 +63,7 @@ impl LogFollower {
             Err(MergeError::Closed) => return Err(Trouble::Closed),
         }
         self.shared.metrics.entries.with_label_values(&[&self.origin]).inc_by(new);
+        self.shared.metrics.repeated.with_label_values(&[&self.origin]).inc_by(all - new);
         Ok(())
     }
 

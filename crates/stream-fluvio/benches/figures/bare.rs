@@ -16,23 +16,31 @@ pub struct Rates {
 }
 
 /// With nothing for so long, the rest is missing.
-const SILENCE: Duration = Duration::from_secs(3);
+pub const SILENCE: Duration = Duration::from_secs(3);
 
-async fn client(cluster: &Cluster, topic: &str) -> Fluvio {
-    let client = Fluvio::connect_with_config(&FluvioClusterConfig::new(cluster.endpoint())).await.unwrap();
-    client.admin().await.create(topic.to_owned(), false, TopicSpec::new_computed(1, 1, None)).await.unwrap();
-    client
+pub async fn client(cluster: &Cluster) -> Fluvio {
+    Fluvio::connect_with_config(&FluvioClusterConfig::new(cluster.endpoint())).await.unwrap()
 }
 
-pub async fn rates(cluster: &Cluster, topic: &str) -> Rates {
-    let client = client(cluster, topic).await;
+pub async fn make(client: &Fluvio, topic: &str) {
+    client.admin().await.create(topic.to_owned(), false, TopicSpec::new_computed(1, 1, None)).await.unwrap();
+}
+
+/// Hands over so many events, and waits until the cluster has them.
+pub async fn produce(client: &Fluvio, topic: &str, events: u64) {
     let config = TopicProducerConfigBuilder::default().batch_size(256 << 10).linger(Duration::from_millis(5)).build().unwrap();
     let producer = client.topic_producer_with_config(topic, config).await.unwrap();
-    let start = Instant::now();
-    for n in 0..EVENTS {
+    for n in 0..events {
         producer.send(RecordKey::NULL, vec![n as u8; EVENT_BYTES]).await.unwrap();
     }
     producer.flush().await.unwrap();
+}
+
+pub async fn rates(cluster: &Cluster, topic: &str) -> Rates {
+    let client = client(cluster).await;
+    make(&client, topic).await;
+    let start = Instant::now();
+    produce(&client, topic, EVENTS).await;
     let produced = EVENTS as f64 / start.elapsed().as_secs_f64();
     let mut stream = consumer(&client, topic).await;
     let (start, mut last, mut came) = (Instant::now(), Instant::now(), 0);
@@ -63,11 +71,11 @@ async fn consumer(
     client.consumer_with_config(config).await.unwrap()
 }
 
-/// From handing a record over to its receipt, with what the client does by default.
-pub async fn lag(cluster: &Cluster, topic: &str) -> Lag {
-    let client = client(cluster, topic).await;
-    let producer = client.topic_producer(topic).await.unwrap();
-    let mut stream = consumer(&client, topic).await;
+/// From handing a record over in one cluster to its receipt in the other, which may be the same one, with what the client does by
+/// default. The topic is there.
+pub async fn lag(from: &Fluvio, to: &Fluvio, topic: &str) -> Lag {
+    let producer = from.topic_producer(topic).await.unwrap();
+    let mut stream = consumer(to, topic).await;
     let start = Instant::now();
     let sending = async {
         for n in 0..LAG_EVENTS {

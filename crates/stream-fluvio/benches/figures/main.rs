@@ -1,7 +1,8 @@
 //! Events of 1 KB through the engine, and through the bare client on the same clusters in the same run.
 //!
-//! `FLUVIO_BIN=… cargo bench -p sterna-stream-fluvio`. Rates are those of one partition, which is one shard. Lag is from a command's answer in one region to its
-//! merge in the next, with writer, relay and resolver on memory stores, at 1,000 commands a second.
+//! `FLUVIO_BIN=… cargo bench -p sterna-stream-fluvio`. Rates are those of one partition, which is one shard. Lag is from a command's
+//! answer in one region to its merge in the next, with writer, relay and resolver on memory stores, at 1,000 commands a second. With
+//! `-- mirroring` it measures Fluvio's mirroring beside following directly instead.
 #![allow(
     clippy::unwrap_used,
     clippy::print_stdout,
@@ -13,6 +14,7 @@
 mod bare;
 mod engine;
 mod lag;
+mod mirror;
 
 #[path = "../../tests/lane/cluster.rs"]
 mod cluster;
@@ -38,6 +40,9 @@ async fn main() {
         eprintln!("{}", sterna_test_engines::fluvio::SKIPPED);
         return;
     };
+    if std::env::args().any(|argument| argument == "mirroring") {
+        return mirror::measure(&binaries).await;
+    }
     let clusters = [Cluster::start(&binaries), Cluster::start(&binaries)];
     println!("{EVENTS} events of {EVENT_BYTES} B, median of {ROUNDS} rounds, one partition; load {}", machine());
     let (mut produced, mut consumed, mut published, mut followed) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
@@ -57,7 +62,9 @@ async fn main() {
     let [produced, consumed, published, followed] = [produced, consumed, published, followed].map(median);
     println!("published {published:.0}/s, {:.2} of the bare client's {produced:.0}/s", published / produced);
     println!("followed {followed:.0}/s, {:.2} of the bare client's {consumed:.0}/s", followed / consumed);
-    let bare = bare::lag(&clusters[0], "barelag").await;
+    let client = bare::client(&clusters[0]).await;
+    bare::make(&client, "barelag").await;
+    let bare = bare::lag(&client, &client, "barelag").await;
     println!("bare client at {RATE}/s, from send to receipt: {bare}");
     let lag = lag::regions(clusters).await;
     println!("regions at {RATE}/s, from answer to merge: {lag}; load {}", machine());
