@@ -1,7 +1,6 @@
 //! The stream's engine `fluvio`, from outside. Only in the lane: `just test-fluvio`.
 
 use serde_json::{Value, json};
-use std::fs;
 use sterna_tests::{Cluster, LinkMode, Options, Region, eventually, free_port, run, sterna, stream_is_fluvio};
 
 const PAIR: [&str; 2] = ["us-east", "eu-west"];
@@ -89,11 +88,9 @@ async fn a_topic_with_another_number_of_partitions_is_refused_at_the_start() {
     let mut cluster = start(&PAIR).await;
     add(&cluster["us-east"], 1).await;
     assert!(cluster["us-east"].stop().await.success());
-    // The store is another one; the topic stays.
-    fs::remove_dir_all(cluster["us-east"].data()).expect("the folder is there");
-    let config = &mut cluster["us-east"].config;
-    config.foundationdb.iter_mut().for_each(|store| store.name += "-anew");
-    config.shards = 8;
+    // The topic stays.
+    cluster["us-east"].forget_data();
+    cluster["us-east"].config.shards = 8;
     let refused = cluster["us-east"].serve_to_its_end().await;
     assert_eq!(refused.code, Some(1), "{refused:?}");
     assert!(refused.stderr.contains("has 4 partitions, and there are 8 shards"), "{}", refused.stderr);

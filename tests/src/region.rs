@@ -161,6 +161,13 @@ impl Region {
         copy(self.data(), to);
     }
 
+    /// Its store is empty at its next start, whatever the engine.
+    pub fn forget_data(&mut self) {
+        assert!(!self.runs(), "a store is emptied while nobody uses it");
+        fs::remove_dir_all(self.data()).expect("the folder is there");
+        self.config.foundationdb.iter_mut().for_each(|store| store.name += "-anew");
+    }
+
     /// Takes its folder away and puts a copy of `from` there.
     pub fn restore_data(&self, from: &Path) {
         assert!(!self.runs(), "a folder is restored while nobody uses it");
@@ -172,7 +179,7 @@ impl Region {
 /// What regions log; `STERNA_IT_LOG` asks for more, to look into a failure.
 #[allow(clippy::disallowed_methods, reason = "for people who look into a failure; no test depends on it")]
 fn log_filter() -> String {
-    std::env::var("STERNA_IT_LOG").unwrap_or_else(|_| "info,fjall=warn,lsm_tree=warn".to_owned())
+    std::env::var("STERNA_IT_LOG").unwrap_or_else(|_| "info,fjall=warn,fluvio=warn,lsm_tree=warn".to_owned())
 }
 
 fn copy(from: &Path, to: &Path) {

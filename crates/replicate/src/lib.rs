@@ -9,6 +9,7 @@ mod desk;
 mod escrow;
 mod gate;
 mod homes;
+mod introductions;
 pub mod limits;
 mod lost;
 mod metrics;

@@ -26,8 +26,14 @@ pub const GATE_LOOK_EVERY: Duration = Duration::from_secs(1);
 pub const FOLLOW_WAIT: Duration = Duration::from_secs(5);
 pub const FOLLOW_PAUSE_FIRST: Duration = Duration::from_millis(50);
 pub const FOLLOW_PAUSE_MAX: Duration = Duration::from_secs(2);
+/// A peer whose logs come over a stream of its own is asked whether it agrees about the cluster: this often until it answers, and for this
+/// long before its logs are followed all the same.
+pub const INTRODUCTION_PAUSE: Duration = Duration::from_millis(100);
+pub const INTRODUCTION_WAIT: Duration = Duration::from_secs(5);
 /// A peer that disagrees about the cluster is asked again this often.
 pub const REFUSED_PAUSE: Duration = Duration::from_secs(5);
+/// Where the stream found the end of a copy is written down this often, if it changed.
+pub const PLACE_EVERY: Duration = Duration::from_secs(5);
 /// Entries handed to the writer at once, in bytes: frames that are here already are joined up to this.
 pub const MERGE_BYTES: usize = 1 << 20;
 /// One request to a peer's copy of a log.

@@ -4,6 +4,7 @@ use crate::desk::Desk;
 use crate::escrow::{Broker, RightsLeft, Spread, Survey, Teller};
 use crate::gate::Gatekeeper;
 use crate::homes::{Forwarder, HandOver, HomeMoved, Host, MoveRefused, Moves};
+use crate::introductions::Introductions;
 use crate::limits::GAUGES_EVERY;
 use crate::lost::{Declare, DeclareRefused, Declared, Heir, Registrar, Rumour};
 use crate::metrics::Metrics;
@@ -82,9 +83,11 @@ impl Replication {
             metrics: metrics.clone(),
             troubles: Arc::clone(&troubles),
         };
+        let introductions = Arc::new(Introductions::new(&region, &repair, !stream.meets_peers()));
         let resolver = Resolver {
             writer: Arc::clone(&writer),
             stream,
+            introductions: Arc::clone(&introductions),
             repair: Arc::clone(&repair),
             source: Arc::clone(&source),
             peers: Arc::clone(&peers),
@@ -115,6 +118,9 @@ impl Replication {
         Arc::new(reactor).start(scope);
         if !region.alone() {
             scope.spawn_until_stop(Arc::new(relay).run());
+            if introductions.needed() {
+                scope.spawn_until_stop(introductions.run());
+            }
             Arc::new(resolver).start(scope);
             let names: Vec<_> = region.peers().map(|peer| region.membership.name(peer)).collect();
             replication.metrics.declare(names.iter().map(|name| &**name));

@@ -69,7 +69,7 @@ pub struct TelemetryConfig {
 }
 
 /// What the regions say; the store's engine only when something is wrong.
-const LOG: &str = "info,fjall=warn,lsm_tree=warn";
+const LOG: &str = "info,fjall=warn,fluvio=warn,lsm_tree=warn";
 
 impl Default for TelemetryConfig {
     fn default() -> Self {

@@ -27,6 +27,11 @@ impl Peer {
         Self { cluster: Arc::new(cluster), hints: (0..partitions).map(|_| Arc::default()).collect(), metrics }
     }
 
+    /// Of a shard of the cluster.
+    pub fn hints(&self, log: LogId) -> Option<&Hints> {
+        self.hints.get(usize::from(log.shard.0)).map(|hints| &**hints)
+    }
+
     /// `log` is this peer's, and its shard is one of the cluster's.
     pub async fn follow(&self, env: &Env, log: LogId, after: Position) -> Result<FluvioFollower, FollowError> {
         let partition = Partition { topic: self.cluster.topic.clone(), number: u32::from(log.shard.0) };

@@ -33,7 +33,7 @@ use std::sync::Arc;
 use sterna_crdt::RegionId;
 use sterna_env::{Boxed, Env};
 use sterna_log::{Frame, LogId, Membership, Position};
-use sterna_stream::{FollowError, Follower, PublishError, Stream};
+use sterna_stream::{FollowError, Follower, Places, PublishError, Stream};
 use tokio::task::JoinHandle;
 
 /// The stream of one region, as publisher to its own cluster and as follower of its peers'. Ends what it has spawned when it is dropped.
@@ -110,6 +110,14 @@ impl Stream for Fluvio {
         true
     }
 
+    fn meets_peers(&self) -> bool {
+        false
+    }
+
+    fn places(&self) -> Option<&dyn Places> {
+        Some(self)
+    }
+
     fn publish(&self, frame: Frame) -> Boxed<'_, Result<(), PublishError>> {
         Box::pin(async move {
             let shard = self.shard(&frame)?;
@@ -138,5 +146,18 @@ impl Stream for Fluvio {
             })?;
             Ok(Box::new(peer.follow(&self.env, log, after).await?) as Box<dyn Follower>)
         })
+    }
+}
+
+impl Places for Fluvio {
+    fn place(&self, log: LogId, after: Position) -> Option<bytes::Bytes> {
+        self.peers.get(&log.origin)?.hints(log)?.encode_near(after)
+    }
+
+    fn recall(&self, log: LogId, place: &[u8]) {
+        let hints = self.peers.get(&log.origin).and_then(|peer| peer.hints(log));
+        if hints.is_some_and(|hints| !hints.note_encoded(place)) {
+            tracing::debug!(shard = log.shard.0, "a kept place of another release");
+        }
     }
 }

@@ -18,6 +18,25 @@ pub trait Stream: Send + Sync {
     fn is_shared(&self) -> bool {
         false
     }
+
+    /// Following asks the origin's own process, which refuses whoever disagrees about the cluster. Where it does not, the follower asks.
+    fn meets_peers(&self) -> bool {
+        true
+    }
+
+    /// For engines that have to look for a position before they can follow.
+    fn places(&self) -> Option<&dyn Places> {
+        None
+    }
+}
+
+/// Where an engine found positions, so that it need not search for them in its next life. Whoever follows keeps it beside its progress.
+pub trait Places: Send + Sync {
+    /// In the engine's own terms, where what lies behind `after` begins, or a little before that. `None` if it does not know.
+    fn place(&self, log: LogId, after: Position) -> Option<Bytes>;
+
+    /// What [`place`](Self::place) gave once. It is a hint: the engine checks it, and searches where it does not fit.
+    fn recall(&self, log: LogId, place: &[u8]);
 }
 
 pub trait Follower: Send {

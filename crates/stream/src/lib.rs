@@ -6,5 +6,5 @@ pub mod conformance;
 mod contract;
 mod memory;
 
-pub use contract::{FollowError, Follower, LogSource, PublishError, Repair, Stream};
+pub use contract::{FollowError, Follower, LogSource, Places, PublishError, Repair, Stream};
 pub use memory::{Faults, Hub, MemoryLog, Retention};

@@ -16,6 +16,7 @@ enum End {
 
 impl LogFollower {
     pub(super) async fn follow(&self) {
+        self.recall_place().await;
         let mut backoff = Backoff::new(FOLLOW_PAUSE_FIRST, FOLLOW_PAUSE_MAX);
         loop {
             let end = self.follow_once(&mut backoff).await;
@@ -35,6 +36,9 @@ impl LogFollower {
     }
 
     async fn follow_once(&self, backoff: &mut Backoff) -> End {
+        if let Err(text) = self.shared.introductions.asked(self.log.origin).await {
+            return End::Stream(FollowError::Refused(text));
+        }
         let following = self.shared.stream.follow(self.log, self.copied());
         let mut follower = match self.env().timeout(FOLLOW_WAIT, following).await {
             Some(Ok(follower)) => follower,
@@ -51,6 +55,9 @@ impl LogFollower {
                     None => return End::Stream(FollowError::Unreachable(format!("nothing came for {SILENCE_MAX:?}"))),
                 },
             };
+            if let Err(text) = self.shared.introductions.last(self.log.origin) {
+                return End::Stream(FollowError::Refused(text));
+            }
             let alive = self.link.heard(&frame, self.copied());
             if alive {
                 self.shared.peers.up(self.log.origin, &frame);
@@ -61,6 +68,7 @@ impl LogFollower {
             if let Err(trouble) = self.take(frame).await {
                 return End::Trouble(trouble);
             }
+            self.keep_place().await;
         }
     }
 

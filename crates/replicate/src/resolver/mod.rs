@@ -7,13 +7,16 @@
 mod carry;
 mod follow;
 mod link;
+mod place;
 mod repair;
 mod take;
 
+use crate::introductions::Introductions;
 use crate::metrics::Metrics;
 use crate::peers::Peers;
 use crate::source::Source;
 use link::Link;
+use place::Place;
 use std::sync::Arc;
 use sterna_crdt::{Name, RegionId};
 use sterna_env::{Env, Scope};
@@ -25,6 +28,7 @@ use sterna_write::{Region, Writer};
 pub(crate) struct Resolver {
     pub writer: Arc<Writer>,
     pub stream: Arc<dyn Stream>,
+    pub introductions: Arc<Introductions>,
     pub repair: Arc<dyn Repair>,
     pub source: Arc<Source>,
     pub peers: Arc<Peers>,
@@ -37,6 +41,7 @@ struct LogFollower {
     log: LogId,
     origin: Name,
     link: Link,
+    place: Place,
     /// Held while a frame is taken: the follower and the carrier take turns.
     turn: tokio::sync::Mutex<()>,
 }
@@ -53,6 +58,7 @@ impl Resolver {
                     log,
                     origin: region.membership.name(origin),
                     link: Link::new(&region.env),
+                    place: Place::new(&region.env),
                     turn: tokio::sync::Mutex::default(),
                 };
                 let mut lease = region.leases.shard(shard);

@@ -2,6 +2,7 @@
 
 use crate::cluster::{Cluster, address};
 use crate::load::{PATIENCE, SHARDS};
+use bytes::Bytes;
 use prometheus::Registry;
 use serde_json::{Value, json};
 use std::sync::Arc;
@@ -10,10 +11,10 @@ use sterna_crdt::{Name, RegionId};
 use sterna_env::{Env, Scope};
 use sterna_log::{AggregateId, Membership};
 use sterna_replicate::{Options, Replication, Source};
-use sterna_store::Memory;
+use sterna_store::{Memory, Store};
 use sterna_stream::{Hub, LogSource};
 use sterna_stream_fluvio::{Compression, Fluvio, Retention};
-use sterna_write::{Command, Gate, OpenOptions, Region, Writer};
+use sterna_write::{Command, Gate, OpenOptions, Region, Writer, keys};
 
 const MODEL: &str = r#"
 version = 1
@@ -112,17 +113,15 @@ impl World {
         self.env.timeout(PATIENCE, waiting).await.unwrap_or_else(|| panic!("it did not come that {what}"));
     }
 
+    /// `follower` has applied all that `origin` has written.
+    pub fn has_all(&self, origin: &Node, follower: &Node) -> bool {
+        let [there, here] = [origin, follower].map(|node| &node.writer.region().board);
+        here.shards().all(|shard| here.applied(shard).get(origin.me) == there.applied(shard).get(origin.me))
+    }
+
     /// Waits until each of the nodes has applied all that each has written.
     pub async fn settled(&self, nodes: &[Node]) {
-        self.until("all regions have everything", || {
-            nodes.iter().all(|node| {
-                let board = &node.writer.region().board;
-                board.shards().all(|shard| {
-                    nodes.iter().all(|other| board.applied(shard).get(other.me) == other.writer.region().board.applied(shard).get(other.me))
-                })
-            })
-        })
-        .await;
+        self.until("all regions have everything", || nodes.iter().all(|node| nodes.iter().all(|other| self.has_all(other, node)))).await;
     }
 }
 
@@ -134,6 +133,28 @@ impl Node {
         drop((writer, source, _replication));
         scope.stop().await;
         Arc::new(store.copy())
+    }
+
+    /// Waits until it has written down where in `origin`'s topic the ends of its copies are.
+    pub async fn kept_places(&self, origin: &Node) {
+        let region = self.writer.region();
+        let env = Env::real();
+        let kept = async {
+            for shard in region.board.shards() {
+                let key = keys::follower::key(&format!("stream/{}", region.membership.name(origin.me)), shard);
+                let end = region.board.copied(shard).get(origin.me).to_bytes();
+                // A version and the position come first.
+                let fits = |place: Bytes| place.get(1..=end.len()) == Some(&end[..]);
+                let kept = async || {
+                    let snapshot = self.store.snapshot().await.expect("the store can be read");
+                    sterna_store::get(&*snapshot, &key).await.expect("the store can be read").is_some_and(fits)
+                };
+                while !kept().await {
+                    env.sleep(Duration::from_millis(100)).await;
+                }
+            }
+        };
+        env.timeout(PATIENCE, kept).await.expect("places are kept");
     }
 
     pub fn is_open(&self) -> bool {

@@ -17,6 +17,7 @@ pub fn tests() -> Vec<(&'static str, Test)> {
         ("regions::what_an_emptied_cluster_has_lost_is_repaired", emptied),
         ("regions::a_relay_killed_before_its_publish_leaves_no_hole", relay_killed),
         ("regions::two_relays_at_once_double_nothing", two_relays),
+        ("regions::who_restarts_follows_from_the_place_that_it_wrote_down", restarted),
     ]
 }
 
@@ -98,9 +99,12 @@ fn emptied(lane: &Lane) {
             world.env.sleep(Duration::from_millis(500)).await;
             tokio::task::block_in_place(|| world.clusters[0].start_all());
         };
+        let by_request = |node: &Node| CARRIED.iter().map(|name| node.metric(name)).sum::<f64>();
+        let unrepaired = by_request(&nodes[1]);
         join!(load(&nodes[0], 0..800, Duration::from_millis(2)), load(&nodes[1], 0..800, Duration::from_millis(2)), emptying);
         world.settled(&nodes).await;
         all_once(&nodes, 1_600).await;
+        assert!(by_request(&nodes[1]) > unrepaired, "what was lost came from nowhere");
         // Over Fluvio again, and not by request.
         world.env.sleep(Duration::from_secs(6)).await;
         let before = nodes[1].metric("sterna_replicate_carried_entries_total");
@@ -162,5 +166,40 @@ fn two_relays(lane: &Lane) {
             .any(|f| f.name() == "sterna_fluvio_records_published_total" && f.get_metric()[0].get_counter().get_value() > 100.0);
         assert!(published, "the stale relay did nothing");
         assert!(nodes[1].metric("sterna_fluvio_frames_read_total") > 10.0);
+        let repeated = ["sterna_fluvio_frames_repeated_total", "sterna_replicate_repeated_entries_total"].map(|name| nodes[1].metric(name));
+        assert!(repeated.iter().sum::<f64>() > 0.0, "nobody counted what came twice");
+    });
+}
+
+fn restarted(lane: &Lane) {
+    let world = world(lane);
+    block_on(async {
+        let [a, mut b] = world.nodes().await;
+        let searches = |node: &Node| node.metric("sterna_fluvio_searches_total");
+        // Frames enough that a place which is not known is searched for.
+        load(&a, 0..400, Duration::from_millis(1)).await;
+        world.until("everything is there", || world.has_all(&a, &b)).await;
+        for round in 1..3 {
+            b.kept_places(&a).await;
+            let store = b.kill().await;
+            load(&a, 400 * round..400 * round + 30, Duration::from_millis(1)).await;
+            if round == 2 {
+                // What was written down is wrong now, and is told to be.
+                world.clusters[0].wipe();
+                tokio::task::block_in_place(|| world.clusters[0].start_all());
+                load(&a, 1_000..1_900, Duration::from_millis(2)).await;
+            }
+            b = world.start(1, store).await;
+            world.until("everything is there", || world.has_all(&a, &b)).await;
+            if round == 1 {
+                assert_eq!(searches(&b), 0.0, "it had the place");
+                assert!(b.metric("sterna_fluvio_probes_total") > 0.0, "it did not check the place");
+            } else {
+                assert!(b.metric("sterna_fluvio_hints_refuted_total") > 0.0, "it believed the place");
+            }
+        }
+        let nodes = [a, b];
+        world.settled(&nodes).await;
+        all_once(&nodes, 400 + 30 + 30 + 900).await;
     });
 }

@@ -12,7 +12,7 @@
 //! | `t` | shard, type, id, number, piece | older events of an aggregate's tail |
 //! | `v`, `w`, `n` | shard, … | void events, and notices of them |
 //! | `q` | shard, type, id | why an aggregate is parked |
-//! | `f` | follower, shard | a follower's position |
+//! | `f` | follower, shard | a follower's position, or its place in the stream |
 //! | `h` | type, shard | where commands are accepted |
 //! | `b`, `k`, `e` | shard | for the other processes of the region: its last entry, what others said, leases |
 
