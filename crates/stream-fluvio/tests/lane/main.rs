@@ -11,6 +11,7 @@ mod format;
 mod load;
 mod region;
 mod regions;
+mod relays;
 mod secure;
 mod topic;
 
@@ -51,8 +52,16 @@ fn main() {
     if binaries.is_none() {
         eprintln!("\n{SKIPPED}\n");
     }
-    let tests =
-        [conformance::tests(), format::tests(), topic::tests(), secure::tests(), expiry::tests(), faults::tests(), regions::tests()];
+    let tests = [
+        conformance::tests(),
+        format::tests(),
+        topic::tests(),
+        secure::tests(),
+        expiry::tests(),
+        faults::tests(),
+        regions::tests(),
+        relays::tests(),
+    ];
     let ignored = binaries.is_none();
     let asked = arguments.filter.as_ref().is_none_or(|filter| format::PYTHON.contains(filter.as_str()));
     let no_python = !ignored && !arguments.list && asked && format::Python::find().is_none();

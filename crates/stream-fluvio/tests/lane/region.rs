@@ -12,7 +12,7 @@ use sterna_env::{Env, Scope};
 use sterna_log::{AggregateId, Membership};
 use sterna_replicate::{Options, Replication, Source};
 use sterna_store::{Memory, Store};
-use sterna_stream::{Hub, LogSource};
+use sterna_stream::{Hub, LogSource, Stream};
 use sterna_stream_fluvio::{Compression, Fluvio, Retention};
 use sterna_write::{Command, Gate, OpenOptions, Region, Writer, keys};
 
@@ -67,6 +67,16 @@ impl World {
     }
 
     pub async fn start(&self, at: usize, store: Arc<Memory>) -> Node {
+        self.start_with(at, store, |stream| stream).await
+    }
+
+    /// With something between the region and its stream.
+    pub async fn start_with<S: Stream + 'static>(
+        &self,
+        at: usize,
+        store: Arc<Memory>,
+        between: impl FnOnce(Arc<Fluvio>) -> Arc<S>,
+    ) -> Node {
         let (model, diagnostics) = sterna_model::parse(MODEL);
         let model = model.unwrap_or_else(|| panic!("{diagnostics:?}"));
         let members = NAMES.iter().map(|&name| name.into()).collect();
@@ -78,7 +88,7 @@ impl World {
         let me = writer.region().me;
         let registry = Registry::new();
         self.hub.serve(me, source.clone() as Arc<dyn LogSource>);
-        let stream = Fluvio::open(self.env.clone(), self.options(at, &registry)).await.expect("the topic fits");
+        let stream = between(Fluvio::open(self.env.clone(), self.options(at, &registry)).await.expect("the topic fits"));
         let replication = Replication::start(Options {
             writer: writer.clone(),
             source: source.clone(),
