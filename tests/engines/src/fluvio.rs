@@ -246,6 +246,7 @@ impl Cluster {
 }
 
 impl Drop for Cluster {
+    #[allow(clippy::print_stderr, reason = "what a failed test leaves to look at")]
     fn drop(&mut self) {
         if std::thread::panicking() {
             for log in [CONTROLLER_LOG, UNIT_LOG] {

@@ -1,7 +1,6 @@
 //! The relay's worst moments: nothing of what it left half done is missed or counted twice.
 
 use crate::load::SHARDS;
-use crate::region::World;
 use crate::regions::{all_once, load, world};
 use crate::{Lane, Test, block_on};
 use futures::future::pending;
