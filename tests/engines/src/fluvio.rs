@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::Mutex;
 use std::thread::sleep;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 /// What whoever finds no binaries says.
 pub const SKIPPED: &str = "Fluvio lane: skipped, no fluvio-run (set FLUVIO_BIN to the folder with fluvio-run and fluvio)";
@@ -14,9 +14,11 @@ pub const SKIPPED: &str = "Fluvio lane: skipped, no fluvio-run (set FLUVIO_BIN t
 /// Of the one storage unit of each cluster.
 pub const UNIT: i32 = 5001;
 
-/// Also on a machine that is busy with other things.
-const PATIENCE: Duration = Duration::from_secs(120);
+/// Also on a machine that is busy with other things: two minutes and more.
+const LOOKS_MAX: u32 = 1_200;
 const LOOK_EVERY: Duration = Duration::from_millis(100);
+/// Of a controller that takes 10 s each time to say that it did not.
+const RESTARTS_MAX: u32 = 12;
 const CONTROLLER_LOG: &str = "sc.log";
 const UNIT_LOG: &str = "spu.log";
 /// Of what a failed test shows of each.
@@ -118,23 +120,38 @@ impl Cluster {
         let Ports { unit, unit_private, .. } = self.ports;
         let id = UNIT.to_string();
         let register = ["cluster", "spu", "register", "--id", &id, "-p", &at(unit), "-v", &at(unit_private)];
-        let began = Instant::now();
+        // Counted and not timed: a test may be stopped for as long as it likes.
+        let (mut looks, mut restarts) = (0, 0);
         while let Err(error) = self.cli(&register) {
             if error.contains("already defined") {
                 break;
             }
-            assert!(began.elapsed() < PATIENCE, "the storage unit can't be registered: {error}");
+            looks += 1;
+            assert!(looks < LOOKS_MAX && restarts < RESTARTS_MAX, "the storage unit can't be registered: {error}");
             if error.contains("timed out") {
-                if self.is_torn() {
-                    self.wipe();
-                }
-                // Else: a controller on a busy machine may read its store twice as it starts, and then hears of one and writes to the other.
-                self.kill_controller();
-                self.start_controller();
+                restarts += 1;
+                self.restart_controller();
             }
             sleep(LOOK_EVERY);
         }
         self.start_unit();
+    }
+
+    /// One that does not take what it is told. Either its last life was killed as it wrote its metadata, which it can't read any more; or it
+    /// read its store twice as it started, on a busy machine, and hears of one while it writes to the other.
+    #[allow(clippy::print_stderr, reason = "an explanation of what took so long")]
+    fn restart_controller(&self) {
+        let torn = self.is_torn();
+        eprintln!(
+            "the controller at {} {}: it is started again",
+            self.endpoint(),
+            if torn { "can't read its metadata" } else { "is deaf" }
+        );
+        self.kill_controller();
+        if torn {
+            self.wipe();
+        }
+        self.start_controller();
     }
 
     pub fn start_controller(&self) {
@@ -159,7 +176,7 @@ impl Cluster {
     /// Waits until a controller that was started again knows all it knew. False if it never will: Fluvio writes its metadata in
     /// place, and who was killed as it wrote can't read it any more. Then only [`wipe`](Self::wipe) helps.
     pub fn controller_is_back(&self) -> bool {
-        let began = Instant::now();
+        let mut looks = 0;
         let knows = |arguments: &[&str]| self.cli(arguments).is_ok_and(|told| !matches!(told.trim_ascii(), b"" | b"[]"));
         while !["spu", "topic", "partition"].into_iter().all(|kind| match kind {
             "spu" => knows(&["cluster", "spu", "list", "--output", "json"]),
@@ -168,7 +185,8 @@ impl Cluster {
             if self.is_torn() {
                 return false;
             }
-            assert!(began.elapsed() < PATIENCE, "the controller does not come back: {}", self.said(CONTROLLER_LOG));
+            looks += 1;
+            assert!(looks < LOOKS_MAX, "the controller does not come back: {}", self.said(CONTROLLER_LOG));
             sleep(LOOK_EVERY);
         }
         true

@@ -133,7 +133,7 @@ fn frozen(lane: &Lane) {
             failures
         };
         let (failures, followed, ()) = join!(loading, follow(&*follower, 300, 600), silence);
-        assert!(failures > 0 && followed.errors.len() > 3, "nobody noticed: {failures} failures, {followed:?}");
+        assert!(failures > 0 && !followed.errors.is_empty(), "nobody noticed: {failures} failures, {followed:?}");
     });
 }
 
