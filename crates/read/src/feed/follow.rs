@@ -71,7 +71,7 @@ impl Follower {
                 }
                 Ok(Load::Gone) => return Some(self.reset()),
                 Ok(Load::End) => {
-                    self.at = Cursor { page: tip.next, ..self.at };
+                    self.at = Cursor { page: tip.end(), ..self.at };
                     if let Some(item) = self.wait().await? {
                         return Some(item);
                     }
@@ -138,10 +138,13 @@ impl Follower {
         let snapshot = self.shared.store.snapshot().await?;
         let pairs = snapshot.scan(feed::from(self.at.page), Page::first(1)).await?;
         let continues = |previous: Option<u64>| self.at.heard == 0 && previous.map_or(0, |previous| previous + 1) == self.at.page;
-        let Some((key, value)) = pairs.first() else {
+        let found = pairs.first().map(|(key, value)| (feed::parse(key).unwrap_or_default(), value));
+        // What is committed can be read before the tip says so. It waits for the tip: who is ahead of that is taken for one who heard
+        // what is lost.
+        let Some((number, value)) = found.filter(|(number, _)| *number < tip.next) else {
             return Ok(if continues(tip.last) { Load::End } else { Load::Gone });
         };
-        let (number, page): (u64, Record) = (feed::parse(key).unwrap_or_default(), decode("feed page", value)?);
+        let page: Record = decode("feed page", value)?;
         if number == self.at.page || continues(page.previous) { Ok(Load::Page(number, Arc::new(page))) } else { Ok(Load::Gone) }
     }
 

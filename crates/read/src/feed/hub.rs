@@ -17,6 +17,14 @@ pub(crate) struct Tip {
     pub next: u64,
 }
 
+impl Tip {
+    /// The page at which everything was heard. As long as there is none it is the same for every process, whatever the first one's
+    /// number will be.
+    pub fn end(self) -> u64 {
+        self.last.map_or(0, |_| self.next)
+    }
+}
+
 /// Committed pages only.
 pub(crate) struct Hub {
     life: u64,
@@ -35,7 +43,7 @@ impl Hub {
 
     /// Behind everything that was committed.
     pub fn end(&self) -> Cursor {
-        Cursor { life: self.life, page: self.tip.borrow().next, heard: 0 }
+        Cursor { life: self.life, page: self.tip.borrow().end(), heard: 0 }
     }
 
     pub fn subscribe(&self) -> watch::Receiver<Tip> {

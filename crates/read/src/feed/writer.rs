@@ -8,7 +8,7 @@ use bytes::Bytes;
 use std::ops::Range;
 use std::sync::Arc;
 use sterna_crdt::{Dot, Name};
-use sterna_store::{Pair, Transaction};
+use sterna_store::{Pair, Transaction, Version};
 use sterna_write::ETag;
 
 /// A change as the projector tells it.
@@ -32,9 +32,13 @@ pub(crate) struct Writer {
 }
 
 impl Writer {
-    /// Goes on behind `last`, the newest page of the store; `skip` numbers that may have been used and lost.
-    pub fn after(last: Option<&Pair>, skip: bool) -> Result<Self, Unreadable> {
-        let Some((key, value)) = last else { return Ok(Self::default()) };
+    /// Goes on behind `last`, the newest page of the store; `skip` numbers that may have been used and lost. Where every page may
+    /// have been lost, the store's version is what is never used again.
+    pub fn after(last: Option<&Pair>, version: Version, skip: bool) -> Result<Self, Unreadable> {
+        let Some((key, value)) = last else {
+            let first = if skip { version.0 } else { 0 };
+            return Ok(Self { tip: Tip { last: None, next: first }, first, ..Self::default() });
+        };
         let number = feed::parse(key).ok_or_else(|| Unreadable { what: "feed page", why: "its key is malformed".to_owned() })?;
         let record: Record = decode("feed page", value)?;
         let next = number + 1 + if skip { FEED_SKIPPED_PAGES } else { 0 };

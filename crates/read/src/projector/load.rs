@@ -97,13 +97,14 @@ impl Contents {
         let parse = |text: &str| sterna_model::parse_with(text, Some(&members)).0;
         let models = texts.into_iter().filter_map(|(hash, text)| Some((hash, Arc::new(parse(&text)?)))).collect();
         let last = snapshot.scan(feed::all(), Page::last(1)).await?;
+        let feed = Writer::after(last.first(), snapshot.version(), started)?;
         let mut failures = HashMap::default();
         for (key, value) in scan_all(snapshot, sterna_store::prefix_range(&[failed::LETTER])).await? {
             if let Some(generation) = key.get(1..).and_then(|number| number.try_into().ok()) {
                 failures.insert(u32::from_be_bytes(generation), failed::decode(&value));
             }
         }
-        Ok(Self { progress, layouts, registry: Registry { record, models }, feed: Writer::after(last.first(), started)?, failed: failures })
+        Ok(Self { progress, layouts, registry: Registry { record, models }, feed, failed: failures })
     }
 }
 

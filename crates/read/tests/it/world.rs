@@ -30,7 +30,13 @@ pub fn model(text: &str) -> Arc<sterna_model::Model> {
 
 /// A region on these stores, with what they hold.
 pub async fn start(name: &str, members: &[&str], text: &str, store: Memory, read_store: Memory) -> Node {
-    let (store, read_store) = (Arc::new(store), Arc::new(read_store));
+    let read_store = Arc::new(read_store);
+    start_over(name, members, text, store, read_store.clone(), read_store).await
+}
+
+/// A region whose read side sees `read_store` as `shown`.
+pub async fn start_over(name: &str, members: &[&str], text: &str, store: Memory, read_store: Arc<Memory>, shown: Arc<dyn Store>) -> Node {
+    let store = Arc::new(store);
     let env = Env::real();
     let options = OpenOptions {
         name: name.into(),
@@ -48,7 +54,7 @@ pub async fn start(name: &str, members: &[&str], text: &str, store: Memory, read
         region,
         logs: writer.logs().clone(),
         states: writer.states().clone(),
-        store: read_store.clone(),
+        store: shown,
         scope: scope.clone(),
         registry: registry.clone(),
     };
