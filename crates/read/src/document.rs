@@ -4,7 +4,7 @@ use crate::keys::Unreadable;
 use crate::keys::document::{Record, piece};
 use crate::layouts::Layouts;
 use bytes::Bytes;
-use sterna_crdt::{Clock, FieldKind, Policy, Value};
+use sterna_crdt::{Clock, Value};
 use sterna_log::Membership;
 use sterna_model::{AggregateType, json};
 use sterna_store::{ReadError, Snapshot};
@@ -95,27 +95,16 @@ fn shown(of: &AggregateType, conflicts: &str) -> String {
 /// JSON escapes it.
 const BETWEEN: char = '\n';
 
-/// The values of `keep` registers that have several, as a member of a JSON object each, by stored names.
+/// What somebody has to decide, as members of a JSON object, by stored names.
 fn conflicts(of: &AggregateType, aggregate: &Aggregate, membership: &Membership) -> String {
     let mut out = String::new();
-    for def in of.fields().iter().filter(|def| def.kind == FieldKind::Register(Policy::Keep)) {
-        let Some(field) = aggregate.fields.field(def.stored()).filter(|field| field.candidates().len() > 1) else { continue };
+    for (def, values) in sterna_write::undecided(of, aggregate, membership) {
         if !out.is_empty() {
             out.push(BETWEEN);
         }
         json::write_string(def.stored(), &mut out);
-        for (at, candidate) in field.candidates().enumerate() {
-            out.push_str(if at == 0 { ":[{\"value\":" } else { ",{\"value\":" });
-            json::write_value(candidate.value, &mut out);
-            out.push_str(",\"region\":");
-            json::write_string(&membership.name(candidate.dot.incarnation.region()), &mut out);
-            out.push_str(",\"at\":");
-            write_time(candidate.order.clock, &mut out);
-            out.push_str(",\"event\":");
-            json::write_string(&candidate.dot.to_string(), &mut out);
-            out.push('}');
-        }
-        out.push(']');
+        out.push(':');
+        out.push_str(&values);
     }
     out
 }

@@ -1,12 +1,12 @@
 //! A document as clients see it. Equal states give equal bytes in every region.
 
 use crate::Aggregate;
-use sterna_crdt::{Candidate, Clock, FieldKind, Policy};
+use sterna_crdt::{Candidate, Clock, Field, FieldKind, Policy, key_text};
 use sterna_log::Membership;
-use sterna_model::AggregateType;
 use sterna_model::json::{write_state, write_string, write_value};
+use sterna_model::{AggregateType, FieldDef};
 
-/// `{"type","id","state","conflicts","created_at","updated_at"}`; `conflicts` lists the values of `keep` registers that have several.
+/// `{"type","id","state","conflicts","created_at","updated_at"}`; `conflicts` is what [`undecided`] finds.
 pub fn document_json(of: &AggregateType, id: &str, aggregate: &Aggregate, membership: &Membership) -> String {
     let mut out = String::with_capacity(256);
     out.push_str("{\"type\":");
@@ -16,7 +16,12 @@ pub fn document_json(of: &AggregateType, id: &str, aggregate: &Aggregate, member
     out.push_str(",\"state\":");
     write_state(of, &sterna_model::document(of, &aggregate.fields), &mut out);
     out.push_str(",\"conflicts\":{");
-    write_conflicts(of, aggregate, membership, &mut out);
+    for (at, (def, values)) in undecided(of, aggregate, membership).into_iter().enumerate() {
+        out.push_str(if at == 0 { "" } else { "," });
+        write_string(&def.name, &mut out);
+        out.push(':');
+        out.push_str(&values);
+    }
     out.push_str("},\"created_at\":");
     write_time(aggregate.fields.created(), &mut out);
     out.push_str(",\"updated_at\":");
@@ -25,23 +30,41 @@ pub fn document_json(of: &AggregateType, id: &str, aggregate: &Aggregate, member
     out
 }
 
-fn write_conflicts(of: &AggregateType, aggregate: &Aggregate, membership: &Membership, out: &mut String) {
-    let mut first = true;
-    for def in of.fields().iter().filter(|def| def.kind == FieldKind::Register(Policy::Keep)) {
-        let Some(field) = aggregate.fields.field(def.stored()).filter(|field| field.candidates().len() > 1) else { continue };
-        if !std::mem::take(&mut first) {
-            out.push(',');
-        }
-        write_string(&def.name, out);
-        out.push_str(":[");
-        for (at, candidate) in field.candidates().enumerate() {
-            if at > 0 {
-                out.push(',');
+/// The fields with values to decide between, each with its member of `conflicts` as JSON: the values of a `keep` register that has several;
+/// of a map of such registers, these by key.
+pub fn undecided<'m>(of: &'m AggregateType, aggregate: &Aggregate, membership: &Membership) -> Vec<(&'m FieldDef, String)> {
+    let found = |def: &'m FieldDef| {
+        let field = aggregate.fields.field(def.stored())?;
+        let mut out = String::new();
+        match &def.kind {
+            FieldKind::Register(Policy::Keep) if has_several(field) => write_candidates(field, membership, &mut out),
+            FieldKind::Map(inner) if **inner == FieldKind::Register(Policy::Keep) => {
+                for (key, entry) in field.entries().filter(|(_, entry)| has_several(entry)) {
+                    out.push(if out.is_empty() { '{' } else { ',' });
+                    write_string(&key_text(key), &mut out);
+                    out.push(':');
+                    write_candidates(entry, membership, &mut out);
+                }
+                out.push_str(if out.is_empty() { "" } else { "}" });
             }
-            write_candidate(&candidate, membership, out);
+            _ => {}
         }
-        out.push(']');
+        (!out.is_empty()).then_some((def, out))
+    };
+    of.fields().iter().filter_map(found).collect()
+}
+
+/// Somebody has to decide.
+pub(crate) fn has_several(register: &Field) -> bool {
+    register.candidates().len() > 1
+}
+
+fn write_candidates(register: &Field, membership: &Membership, out: &mut String) {
+    for (at, candidate) in register.candidates().enumerate() {
+        out.push(if at == 0 { '[' } else { ',' });
+        write_candidate(&candidate, membership, out);
     }
+    out.push(']');
 }
 
 fn write_candidate(candidate: &Candidate<'_>, membership: &Membership, out: &mut String) {

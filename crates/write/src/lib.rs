@@ -33,7 +33,7 @@ pub use aggregate::{Aggregate, Open};
 pub use board::{Board, Heard};
 pub use clock::RegionClock;
 pub use command::{Accepted, Command, Refused, Retry};
-pub use document::document_json;
+pub use document::{document_json, undecided};
 pub use escrow::{Escrow, GIVE_COMMAND, Give, Lack};
 pub use etag::ETag;
 pub use fence::Fence;

@@ -6,6 +6,7 @@
 //! | `<!-- from: PATH -->` | its lines stand in this file of the repository, in this order |
 //! | `<!-- part -->` | a piece of something, shown to be read |
 //! | `<!-- run by: TEST -->` | that test runs what it shows |
+//! | `<!-- dev says -->` | the `sterna dev` that was started last prints this, after what was shown of it before |
 //! | `<!-- skip: REASON -->` | it can't be run in a test |
 
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -15,6 +16,7 @@ pub enum Said {
     From(String),
     Part,
     RunBy(String),
+    DevSays,
     Skip(String),
 }
 
@@ -65,6 +67,7 @@ fn comment(line: &str) -> Said {
         "from" => Said::From(value),
         "part" => Said::Part,
         "run by" => Said::RunBy(value),
+        "dev says" => Said::DevSays,
         "skip" => Said::Skip(value),
         _ => Said::Nothing,
     }

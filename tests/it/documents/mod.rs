@@ -5,6 +5,7 @@ mod compare;
 mod shell;
 
 use blocks::{Block, Command, Said, blocks};
+use compare::lines;
 pub use shell::repository;
 
 use shell::Shell;
@@ -54,6 +55,14 @@ async fn run(path: &str) {
             Said::File(name) => shell.write(name, &block.text),
             Said::From(file) => assert_stands_in(&block, file, &at),
             Said::RunBy(test) => assert!(test_exists(test), "{at}: there is no test `{test}`"),
+            Said::DevSays => {
+                let shown = lines(&block.text);
+                if let Err(output) = shell.heard(&shown, if updating() { UPDATE_WAIT } else { SOON }).await {
+                    let told = output.join("\n");
+                    assert!(updating(), "{at}: `sterna dev` shows\n{}\nbut printed\n{told}", block.text);
+                    printed.push((Command { line: block.line, command: String::new(), output: shown }, output));
+                }
+            }
             Said::Skip(reason) => assert!(reason.len() > 10, "{at}: why is it not run?"),
             Said::Part => assert!(!TYPED.contains(&block.language.as_str()), "{at}: what is typed is run"),
             Said::Nothing if block.language == "console" => {

@@ -22,6 +22,8 @@ pub struct Shell {
     folder: TempDir,
     port: u16,
     servers: Vec<Child>,
+    /// Where the last of them prints, and how many lines of it were shown.
+    said: Option<(PathBuf, usize)>,
     /// Of the last command, for `$?`.
     status: i32,
 }
@@ -34,7 +36,7 @@ impl Shell {
         fs::create_dir_all(folder.path().join("work")).expect("a temporary folder takes folders");
         std::os::unix::fs::symlink(binary_path(), bin.join("sterna")).expect("a temporary folder takes links");
         std::os::unix::fs::symlink(repository().join("examples"), folder.path().join("work/examples")).expect("it takes links");
-        Self { folder, port: ports_in_a_row(REGIONS_MAX), servers: Vec::new(), status: 0 }
+        Self { folder, port: ports_in_a_row(REGIONS_MAX), servers: Vec::new(), said: None, status: 0 }
     }
 
     pub fn write(&self, name: &str, text: &str) {
@@ -103,7 +105,28 @@ impl Shell {
         };
         let ready = Env::real().timeout(bound, ready).await;
         self.servers.push(server);
+        self.said = Some((path, lines(&text).len()));
         ready.ok_or_else(|| lines(&text))
+    }
+
+    /// Waits until the last server has printed this, after what was shown of it; gives what it printed if that is something else.
+    pub async fn heard(&mut self, expected: &[String], bound: Duration) -> Result<(), Vec<String>> {
+        let (path, shown) = self.said.clone().expect("a server is started above");
+        let until = Env::real().now() + bound;
+        loop {
+            let text = self.told(&fs::read_to_string(&path).unwrap_or_default());
+            let all = lines(&text);
+            let new: Vec<String> = all.iter().skip(shown).skip_while(|line| line.is_empty()).cloned().collect();
+            if fits(expected, &new) {
+                self.said = Some((path, all.len()));
+                return Ok(());
+            }
+            if Env::real().now() > until {
+                self.said = Some((path, all.len()));
+                return Err(new);
+            }
+            Env::real().sleep(POLL_EVERY).await;
+        }
     }
 
     pub async fn stop(&mut self) {

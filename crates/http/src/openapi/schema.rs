@@ -1,8 +1,9 @@
 //! JSON Schemas of what a model declares.
 
 use serde_json::{Map, Value, json};
+use sterna_crdt::{FieldKind, Policy};
 use sterna_model::json::write_value;
-use sterna_model::{AggOp, AggregateType, Command, Slot, ValueType, View};
+use sterna_model::{AggOp, AggregateType, Command, FieldDef, Slot, ValueType, View};
 
 pub(super) fn args(command: &Command) -> Value {
     let members = command.args.iter().map(|arg| {
@@ -32,15 +33,25 @@ pub(super) fn document(aggregate: &AggregateType) -> Value {
         ("type".to_owned(), json!({ "const": &*aggregate.name })),
         ("id".to_owned(), json!({ "$ref": "#/components/schemas/id" })),
         ("state".to_owned(), object(state, required)),
-        (
-            "conflicts".to_owned(),
-            json!({ "type": "object", "additionalProperties": { "type": "array", "items": { "$ref": "#/components/schemas/candidate" } } }),
-        ),
+        ("conflicts".to_owned(), object(aggregate.fields().iter().filter_map(undecided).collect(), Vec::new())),
         ("created_at".to_owned(), time.clone()),
         ("updated_at".to_owned(), time),
     ];
     let required = members.iter().map(|(name, _)| name.clone()).collect();
     object(members.into_iter().collect(), required)
+}
+
+/// The field's member of `conflicts`, if its policy is `keep`.
+fn undecided(field: &FieldDef) -> Option<(String, Value)> {
+    let values = json!({ "type": "array", "items": { "$ref": "#/components/schemas/candidate" } });
+    let schema = match &field.kind {
+        FieldKind::Register(Policy::Keep) => values,
+        FieldKind::Map(inner) if **inner == FieldKind::Register(Policy::Keep) => {
+            json!({ "type": "object", "additionalProperties": values })
+        }
+        _ => return None,
+    };
+    Some((field.name.to_string(), schema))
 }
 
 pub(super) fn row(view: &View) -> Value {

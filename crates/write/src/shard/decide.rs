@@ -8,6 +8,7 @@ use super::job::{HomeOrder, Job};
 use super::working::Working;
 use super::{Batch, Shard};
 use crate::aggregate::{Aggregate, Open, targets};
+use crate::document::has_several;
 use crate::keys::home::HomeRecord;
 use crate::keys::idem;
 use crate::limits::AGGREGATE_BYTES_MAX;
@@ -312,16 +313,17 @@ fn check_ops(ops: &[Op], of: &AggregateType, held: &Aggregate, version: u32, dec
         let Some(index) = of.field_index(&op.field) else { continue };
         let field = held.fields.field(&op.field);
         let def = &of.fields()[index];
-        match (&def.kind, &op.action) {
-            (FieldKind::Register(Policy::Keep), Action::Set { .. }) if !decided && field.is_some_and(|f| f.candidates().len() > 1) => {
+        // What the operation is on: the field, or a map's entry.
+        let (kind, at) = match (&def.kind, &op.key) {
+            (FieldKind::Map(inner), Some(key)) => (&**inner, field.and_then(|f| f.entry(key))),
+            (kind, _) => (kind, field),
+        };
+        match (kind, &op.action) {
+            (FieldKind::Register(Policy::Keep), Action::Set { .. }) if !decided && at.is_some_and(has_several) => {
                 return Err(Refused::PreconditionRequired { field: def.name.clone(), current: ETag::of(held, version) });
             }
-            (kind, Action::Add(delta)) => {
-                let entry = match (kind, &op.key) {
-                    (FieldKind::Map(_), Some(key)) => field.and_then(|f| f.entry(key)),
-                    _ => field,
-                };
-                let now = entry.and_then(|f| f.int()).unwrap_or_default();
+            (_, Action::Add(delta)) => {
+                let now = at.and_then(|f| f.int()).unwrap_or_default();
                 if now.checked_add(*delta).is_none_or(|next| next.abs() > INT_MAX) {
                     return Err(Refused::Evaluation { message: format!("`{}` would leave ±(2^53−1)", def.name) });
                 }

@@ -17,6 +17,7 @@ items   = { map = "counter" }
 coupons = { set = "string" }
 note    = "string?"
 address = { register = "string", on_conflict = "keep" }
+gifts   = { map = { register = "string", on_conflict = "keep" } }
 
 [aggregate.cart.commands.add_item]
 args    = { sku = "string", quantity = { int = { min = 1, max = 100 } } }
@@ -34,6 +35,10 @@ effects = [{ set = "args.note", to = "note" }]
 [aggregate.cart.commands.ship_to]
 args    = { address = "string" }
 effects = [{ set = "args.address", to = "address" }]
+
+[aggregate.cart.commands.give]
+args    = { sku = "string", to = "string" }
+effects = [{ set = "args.to", to = "gifts", key = "args.sku" }]
 
 [aggregate.cart.commands.open]
 on      = "absent"

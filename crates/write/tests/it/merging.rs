@@ -69,6 +69,30 @@ async fn keep_keeps_all_values_until_somebody_decides() {
 }
 
 #[tokio::test]
+async fn keep_keeps_all_values_of_each_key_of_a_map() {
+    let pair = regions(&["a", "b"]).await;
+    let give = |sku: &str, to: &str| json!({ "sku": sku, "to": to }).to_string();
+    pair[0].run("c-1", "give", &give("tea", "Ann"), None).await.expect("it is valid");
+    pair[1].run("c-1", "give", &give("tea", "Ben"), None).await.expect("it is valid");
+    pair[1].run("c-1", "give", &give("mug", "Ben"), None).await.expect("it is valid");
+    converge(&pair).await;
+    assert_equal(&pair, &["c-1"]).await;
+    let conflicts = pair[0].state("c-1").await["conflicts"]["gifts"].clone();
+    let values = |key: &str| -> Vec<_> { conflicts[key].as_array().into_iter().flatten().map(|held| held["value"].clone()).collect() };
+    assert_eq!((values("tea").len(), conflicts.as_object().map(serde_json::Map::len)), (2, Some(1)), "{conflicts}");
+    pair[0].run("c-1", "give", &give("mug", "Cid"), None).await.expect("another key has one value");
+    let undecided = pair[0].run("c-1", "give", &give("tea", "Cid"), None).await;
+    let Err(sterna_write::Refused::PreconditionRequired { current, field }) = undecided else { panic!("{undecided:?}") };
+    assert_eq!(&*field, "gifts");
+    let decided = crate::cluster::command("c-1", "give", &give("tea", "Cid"), None);
+    let decided = sterna_write::Command { if_match: Some(current), ..decided };
+    pair[0].writer.execute(decided).await.expect("it names what it saw");
+    converge(&pair).await;
+    let state = pair[1].state("c-1").await;
+    assert_eq!((&state["state"]["gifts"], &state["conflicts"]), (&json!({ "mug": "Cid", "tea": "Cid" }), &json!({})));
+}
+
+#[tokio::test]
 async fn an_entry_waits_for_what_it_depends_on() {
     let three = regions(&["a", "b", "c"]).await;
     three[0].run("c-1", "add_item", r#"{"sku":"tea","quantity":1}"#, None).await.expect("it is valid");
