@@ -39,6 +39,8 @@ pub struct FieldDef {
     pub key: Option<ValueType>,
     pub was: Option<Name>,
     pub deprecated: bool,
+    /// Its declaration has a mistake, so that nothing else is known of it. In no model.
+    pub(crate) broken: bool,
 }
 
 impl FieldDef {

@@ -10,15 +10,26 @@ use crate::value_type::Slot;
 use crate::{Command, expr::Expr};
 use serde::{Deserialize, Serialize};
 use std::borrow::Cow;
+use std::fmt;
 use sterna_crdt::{Name, Value};
 
-#[derive(Debug)]
 pub struct ArgDef {
     pub name: Name,
     pub slot: Slot,
     /// The name it had in an older model; still accepted.
     pub was: Option<Name>,
     pub deprecated: bool,
+    /// Its declaration has a mistake, so that nothing is known of it. In no model.
+    pub(crate) broken: bool,
+}
+
+/// As it was declared. The hash of a view of events is made of this.
+impl fmt::Debug for ArgDef {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { name, slot, was, deprecated, broken: _ } = self;
+        let mut shown = f.debug_struct("ArgDef");
+        shown.field("name", name).field("slot", slot).field("was", was).field("deprecated", deprecated).finish()
+    }
 }
 
 impl ArgDef {

@@ -45,7 +45,7 @@ pub fn parse_with<N: AsRef<str>>(text: &str, regions: Option<&[N]>) -> (Option<M
     if !errors.is_empty() {
         return (None, report.finish());
     }
-    let mut loader = Loader { report, regions };
+    let mut loader = Loader { report, regions, broken: Vec::new() };
     let model = loader.load(&document, text);
     let model = model.filter(|_| loader.report.error_count() == 0);
     (model, loader.report.finish())
@@ -55,6 +55,8 @@ pub(crate) struct Loader<'t, 'r> {
     pub report: Report<'t>,
     /// In order of their ids.
     pub regions: Option<Vec<&'r str>>,
+    /// Types, and `type.command`s, whose declarations could not be read.
+    pub broken: Vec<String>,
 }
 
 impl<'t> Loader<'t, '_> {
@@ -139,10 +141,11 @@ impl<'t> Loader<'t, '_> {
         (was, deprecated.unwrap_or(false))
     }
 
-    /// The tables of `[key.name]`, with valid names that mean one thing.
+    /// The members of `[key.name]`. What is wrong with a name is reported, and keeps none of what it names from being read.
     pub fn named(&mut self, item: Option<&Item<'t>>) -> Vec<(Name, Item<'t>)> {
         let Some(section) = item.and_then(|item| item.table(&mut self.report)) else { return Vec::new() };
-        section.items().iter().filter_map(|item| Some((self.name(item.key, item.key_span.clone())?, item.clone()))).collect()
+        let named = |item: &Item<'t>| (self.name(item.key, item.key_span.clone()).unwrap_or_else(|| Name::from(item.key)), item.clone());
+        section.items().iter().map(named).collect()
     }
 
     /// Old names must not be in use.
@@ -164,7 +167,7 @@ impl<'t> Loader<'t, '_> {
         let at = self.aggregate_ref(type_name, span.clone(), aggregates)?;
         let commands = &aggregates[at].commands;
         let found = commands.iter().position(|known| known.name.as_ref() == command);
-        if found.is_none() {
+        if found.is_none() && !self.broken.iter().any(|broken| broken == text) {
             let names: Vec<_> = commands.iter().map(|known| known.name.as_ref()).collect();
             let hint = did_you_mean(command, names.iter().copied()).unwrap_or_else(|| format!("it has {}", list(&names)));
             self.report.error_with("unknown-command", span, format!("`{type_name}` has no command `{command}`"), hint);
@@ -174,7 +177,7 @@ impl<'t> Loader<'t, '_> {
 
     pub fn aggregate_ref(&mut self, name: &str, span: Span, aggregates: &[AggregateType]) -> Option<usize> {
         let found = aggregates.iter().position(|known| known.name.as_ref() == name);
-        if found.is_none() {
+        if found.is_none() && !self.broken.iter().any(|broken| broken == name) {
             let names: Vec<_> = aggregates.iter().map(|known| known.name.as_ref()).collect();
             let hint = did_you_mean(name, names.iter().copied()).unwrap_or_else(|| crate::reader::there(&names));
             self.report.error_with("unknown-aggregate", span, format!("there is no aggregate `{name}`"), hint);

@@ -166,8 +166,8 @@ impl Checker<'_, '_, '_> {
     }
 
     fn get(&mut self, map: &IdedExpr, key: &IdedExpr, default: &IdedExpr) -> Checked {
-        let ((node, typ), (key_node, key_typ)) = (self.check(map)?, self.some(key)?);
-        let (default_node, default_typ) = self.check(default)?;
+        let (of, at, otherwise) = (self.check(map), self.some(key), self.check(default));
+        let ((node, typ), (key_node, key_typ), (default_node, default_typ)) = (of?, at?, otherwise?);
         let (key_ty, value) = match &typ.ty {
             Ty::Map { key, value } => (Ty::clone(key), Typ::clone(value)),
             Ty::List(of) => (Ty::Int, Typ::clone(of)),
@@ -189,8 +189,9 @@ impl Checker<'_, '_, '_> {
             };
         }
         let (mut nodes, mut joined, mut all_null) = (Vec::new(), Typ::some(Ty::Never), true);
-        for arg in args {
-            let (node, typ) = self.check(arg)?;
+        let checked: Vec<_> = args.iter().map(|arg| self.check(arg)).collect();
+        for (arg, checked) in args.iter().zip(checked) {
+            let (node, typ) = checked?;
             if !typ.ty.is_scalar() && typ.ty != Ty::Null {
                 return self.wrong(arg, &typ.ty, "a value with an order");
             }

@@ -156,6 +156,9 @@ impl Checker<'_, '_, '_> {
             let typ = self.narrowed(expr, self.locals[at].1.clone());
             return Ok((Node::Local(self.locals.len() - 1 - at), typ));
         }
+        if name == "it" && self.names.it_is_broken {
+            return Err(Reported);
+        }
         if let Some((_, binding, ty)) = self.names.simple.iter().find(|(simple, ..)| *simple == name) {
             return Ok((Node::Binding(*binding), Typ::some(ty.clone())));
         }
@@ -213,17 +216,21 @@ impl Checker<'_, '_, '_> {
         let found = match (owner.as_deref().filter(|owner| !shadowed(owner)), fields, self.names.args, self.names.event) {
             (Some("state"), Some(fields), ..) => {
                 let at = fields.iter().position(|def| def.name.as_ref() == field);
-                at.map(|at| (Node::Field(at, fields[at].kind.unset()), field_typ(&fields[at])))
+                at.map(|at| (Node::Field(at, fields[at].kind.unset()), field_typ(&fields[at]), fields[at].broken))
             }
             (Some("args"), _, ArgNames::Declared(args), _) => arg(args, field),
             (Some("event.args"), _, _, Some(args)) => arg(args, field),
             (Some("event"), _, _, Some(_)) if field != "args" => {
-                EVENT.iter().find(|(name, ..)| *name == field).map(|(_, binding, ty)| (Node::Binding(*binding), Typ::some(ty.clone())))
+                let part = EVENT.iter().find(|(name, ..)| *name == field);
+                part.map(|(_, binding, ty)| (Node::Binding(*binding), Typ::some(ty.clone()), false))
             }
             _ => return self.member(expr, select),
         };
-        if let Some((node, typ)) = found {
-            return Ok((node, self.narrowed(expr, typ)));
+        match found {
+            // Its declaration was reported.
+            Some((.., true)) => return Err(Reported),
+            Some((node, typ, false)) => return Ok((node, self.narrowed(expr, typ))),
+            None => {}
         }
         let owner = owner.unwrap_or_default();
         let members = self.members(&owner);
@@ -267,8 +274,9 @@ impl Checker<'_, '_, '_> {
     fn list(&mut self, items: &[IdedExpr]) -> Checked {
         let mut nodes: Vec<(Node, Typ)> = Vec::new();
         let mut joined = Typ::some(Ty::Never);
-        for item in items {
-            let (node, typ) = self.check(item)?;
+        let checked: Vec<_> = items.iter().map(|item| self.check(item)).collect();
+        for (item, checked) in items.iter().zip(checked) {
+            let (node, typ) = checked?;
             joined = self.join(item, &mut nodes, joined, node, typ)?;
         }
         Ok((Node::List(nodes.into_iter().map(|(node, _)| node).collect()), Typ::some(Ty::List(Arc::new(joined)))))
@@ -311,9 +319,10 @@ impl Checker<'_, '_, '_> {
             let Cel::Literal(LiteralValue::String(name)) = &entry.key.expr else {
                 return self.fail("type-mismatch", &entry.key, "an object's names are literal strings", None);
             };
-            let (node, typ) = self.check(&entry.value)?;
-            members.push((Name::from(name.inner()), node, typ));
+            members.push((Name::from(name.inner()), self.check(&entry.value)));
         }
+        let mut members: Vec<_> =
+            members.into_iter().map(|(name, checked)| checked.map(|(node, typ)| (name, node, typ))).collect::<Checked<_>>()?;
         members.sort_by(|(a, ..), (b, ..)| a.cmp(b));
         if members.windows(2).any(|pair| pair[0].0 == pair[1].0) {
             return self.fail("duplicate", expr, "a name is given twice in this object", None);
@@ -323,9 +332,10 @@ impl Checker<'_, '_, '_> {
     }
 }
 
-fn arg(args: &[ArgDef], name: &str) -> Option<(Node, Typ)> {
+/// And whether it is broken.
+fn arg(args: &[ArgDef], name: &str) -> Option<(Node, Typ, bool)> {
     let at = args.iter().position(|arg| arg.name.as_ref() == name)?;
-    Some((Node::Arg(at), Typ::of(&args[at].slot)))
+    Some((Node::Arg(at), Typ::of(&args[at].slot), args[at].broken))
 }
 
 /// "an int", "a string".

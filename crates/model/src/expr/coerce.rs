@@ -33,6 +33,8 @@ pub(crate) enum Want<'w> {
     Column,
     /// A map's key: a scalar, never null.
     Key,
+    /// Whatever has a type: nobody knows where it goes.
+    Anything,
 }
 
 /// Equal but for nulls and unknowns.
@@ -50,7 +52,7 @@ pub(crate) fn same(a: &Ty, b: &Ty) -> bool {
 
 impl Checker<'_, '_, '_> {
     pub fn wanted(&mut self, expr: &IdedExpr, node: Node, typ: Typ, want: &Want<'_>) -> Checked {
-        let maybe = matches!(want, Want::Sortable | Want::MaybeInt | Want::MaybeBool | Want::Column | Want::Slot(..));
+        let maybe = matches!(want, Want::Sortable | Want::MaybeInt | Want::MaybeBool | Want::Column | Want::Slot(..) | Want::Anything);
         if !maybe {
             self.not_null(expr, &typ)?;
         }
@@ -62,6 +64,7 @@ impl Checker<'_, '_, '_> {
             (Want::Range, ty) => (matches!(ty, Ty::List(_) | Ty::Map { .. }), "a list, a set or a map"),
             (Want::Sortable, ty) => (ty.is_scalar() && ty.value_type().is_some(), "a value with an order"),
             (Want::Key, ty) => (ty.is_scalar() && ty.value_type().is_some(), "a string, an int or another simple value"),
+            (Want::Anything, _) => (true, ""),
             (Want::Column, ty) => (ty.value_type().is_some(), "a value that a column can hold"),
         };
         if fits {

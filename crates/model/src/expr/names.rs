@@ -1,5 +1,6 @@
 //! What an expression can name, by its place in a model.
 
+use super::Expr;
 use super::node::Binding;
 use super::ty::{Ty, Typ};
 use crate::Command;
@@ -23,6 +24,8 @@ pub(crate) struct Names<'m> {
     pub event_name: Option<&'m Name>,
     /// The element of `each`.
     pub it: Option<Typ>,
+    /// There is an `each`, and it has a mistake: nothing is known of `it`.
+    pub it_is_broken: bool,
 }
 
 #[derive(Clone, Copy)]
@@ -66,6 +69,7 @@ impl<'m> Names<'m> {
             event: None,
             event_name: None,
             it: None,
+            it_is_broken: false,
         }
     }
 
@@ -82,20 +86,25 @@ impl<'m> Names<'m> {
             event: None,
             event_name: None,
             it: None,
+            it_is_broken: false,
         }
     }
 
     pub fn events(command: &'m Command) -> Self {
         let (event, event_name) = (Some(command.args.as_slice()), Some(&command.name));
-        Self { place: "a view of events", simple: &[], fields: None, args: ArgNames::None, event, event_name, it: None }
+        let place = "a view of events";
+        Self { place, simple: &[], fields: None, args: ArgNames::None, event, event_name, it: None, it_is_broken: false }
     }
 
     pub fn upcast() -> Self {
-        Self { place: "an upcast", simple: &[], fields: None, args: ArgNames::Any, event: None, event_name: None, it: None }
+        let (place, args) = ("an upcast", ArgNames::Any);
+        Self { place, simple: &[], fields: None, args, event: None, event_name: None, it: None, it_is_broken: false }
     }
 
-    pub fn with_it(&self, it: Option<Typ>) -> Self {
-        Self { it, ..self.clone() }
+    /// `each` as it was checked: `Some(None)` has a mistake.
+    pub fn with_each(&self, each: Option<&Option<Expr>>) -> Self {
+        let it = each.and_then(Option::as_ref).and_then(Expr::element);
+        Self { it, it_is_broken: each.is_some_and(Option::is_none), ..self.clone() }
     }
 
     /// Everything that may begin a path.

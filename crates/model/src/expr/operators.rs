@@ -59,11 +59,12 @@ impl Checker<'_, '_, '_> {
     }
 
     fn conditional(&mut self, test: &IdedExpr, yes: &IdedExpr, no: &IdedExpr) -> Checked {
-        let condition = self.typed(test, &Ty::Bool)?;
+        let condition = self.typed(test, &Ty::Bool);
+        let (if_true, if_false) = (self.under(test, true, yes), self.under(test, false, no));
+        let (condition, (node, typ), (other, other_typ)) = (condition?, if_true?, if_false?);
         let (mut nodes, none) = (Vec::new(), Typ::some(Ty::Never));
-        let (node, typ) = self.under(test, true, yes)?;
         let joined = self.join(yes, &mut nodes, none, node, typ)?;
-        let (node, typ) = self.under(test, false, no)?;
+        let (node, typ) = (other, other_typ);
         let joined = self.join(no, &mut nodes, joined, node, typ)?;
         let [(yes, _), (no, _)]: [(Node, Typ); 2] = nodes.try_into().map_err(|_| Reported)?;
         Ok((Node::If(Box::new(condition), Box::new(yes), Box::new(no)), joined))
@@ -172,7 +173,11 @@ impl Checker<'_, '_, '_> {
     }
 
     fn index(&mut self, expr: &IdedExpr, of: &IdedExpr, key: &IdedExpr) -> Checked {
-        let (node, typ) = self.some(of)?;
+        let checked = self.some(of);
+        if checked.is_err() {
+            let _reported = self.check(key);
+        }
+        let (node, typ) = checked?;
         match &typ.ty {
             Ty::Map { key: wanted, value } => {
                 let (key_node, key_typ) = self.some(key)?;

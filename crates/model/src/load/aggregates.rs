@@ -23,8 +23,13 @@ impl<'t> Loader<'t, '_> {
                 let message = format!("`{name}` can't be an aggregate: `/v1/{name}` is part of the interface");
                 self.report.error("bad-name", item.key_span.clone(), message);
             }
-            spans.push(item.key_span.clone());
-            aggregates.extend(self.aggregate(name, &item));
+            match self.aggregate(name, &item) {
+                Some(of) => {
+                    aggregates.push(of);
+                    spans.push(item.key_span);
+                }
+                None => self.broken.push(item.key.to_owned()),
+            }
         }
         let names: Vec<_> = aggregates.iter().map(|of: &AggregateType| (of.name.clone(), of.was.clone())).collect();
         self.check_was(names.iter().zip(spans).map(|((name, was), span)| (name, was.as_ref(), span)));
@@ -39,7 +44,7 @@ impl<'t> Loader<'t, '_> {
         let (fields, commands) = (section.take("fields"), section.take("commands"));
         section.finish("an aggregate", KEYS, &mut self.report);
         let mut fields = self.fields(fields.as_ref());
-        let signatures = self.signatures(commands.as_ref());
+        let signatures = self.signatures(&name, commands.as_ref());
         self.infer_keys(&mut fields, &signatures);
         let (defs, bys): (Vec<FieldDef>, Vec<Option<Item<'t>>>) = fields.into_iter().map(|FieldSource { def, by, .. }| (def, by)).unzip();
         let commands = self.commands(signatures, &defs, &bys, delete_wins);

@@ -8,6 +8,7 @@ use crate::command::{Command, Guard, On};
 use crate::diagnostic::{Report, did_you_mean};
 use crate::expr::{Expr, Names, Want, check};
 use crate::reader::{Item, Section, Span};
+use crate::value_type::{Slot, ValueType};
 use sterna_crdt::{FieldKind, Name};
 
 const KEYS: &[&str] = &["args", "on", "require", "effects", "upcast", "was", "deprecated"];
@@ -21,13 +22,16 @@ pub(super) struct Signature<'t> {
 }
 
 impl<'t> Loader<'t, '_> {
-    pub(super) fn signatures(&mut self, item: Option<&Item<'t>>) -> Vec<Signature<'t>> {
+    pub(super) fn signatures(&mut self, of: &Name, item: Option<&Item<'t>>) -> Vec<Signature<'t>> {
         let mut signatures = Vec::new();
         for (name, item) in self.named(item) {
             if name.as_ref() == "events" {
                 self.report.error("bad-name", item.key_span.clone(), "`events` can't be a command: it is an aggregate's history");
             }
-            let Some(mut section) = item.table(&mut self.report) else { continue };
+            let Some(mut section) = item.table(&mut self.report) else {
+                self.broken.push(format!("{of}.{name}"));
+                continue;
+            };
             let args = section.take("args");
             signatures.push(Signature { args: self.args(args.as_ref()), name, span: item.key_span, section });
         }
@@ -48,8 +52,9 @@ impl<'t> Loader<'t, '_> {
                     Some(slot)
                 }),
             };
-            let Some(slot) = slot else { continue };
-            args.push(ArgDef { name, slot, was, deprecated });
+            let broken = slot.is_none();
+            let unknown = || Slot { optional: true, ..Slot::required(ValueType::any_string()) };
+            args.push(ArgDef { name, slot: slot.unwrap_or_else(unknown), was, deprecated, broken });
             spans.push(item.key_span);
         }
         self.check_was(args.iter().zip(spans).map(|(arg, span)| (&arg.name, arg.was.as_ref(), span)));
@@ -73,8 +78,8 @@ impl<'t> Loader<'t, '_> {
                     continue;
                 }
                 let names = Names::command(&defs, &signature.args);
-                let each = get("each").and_then(|each| check(each, &names, &mut Vec::new(), &Want::Range, &mut scratch));
-                let names = names.with_it(each.and_then(|each| each.element()));
+                let each = get("each").map(|each| check(each, &names, &mut Vec::new(), &Want::Range, &mut scratch));
+                let names = names.with_each(each.as_ref());
                 let mut facts = Vec::new();
                 if let Some(when) = get("when") {
                     check(when, &names, &mut facts, &Want::Bool, &mut scratch);
@@ -175,8 +180,9 @@ impl<'t> Loader<'t, '_> {
                 continue;
             };
             // An old event may lack what is required today; what comes out is checked when it is read.
-            let slot = crate::Slot { optional: true, default: None, ..args[at].slot.clone() };
-            upcast[at] = check(item, &Names::upcast(), &mut Vec::new(), &Want::Slot(&slot, item.key), &mut self.report);
+            let slot = Slot { optional: true, default: None, ..args[at].slot.clone() };
+            let want = if args[at].broken { Want::Anything } else { Want::Slot(&slot, item.key) };
+            upcast[at] = check(item, &Names::upcast(), &mut Vec::new(), &want, &mut self.report);
         }
         upcast
     }
@@ -184,5 +190,6 @@ impl<'t> Loader<'t, '_> {
 
 /// A copy without what its keys are.
 fn shallow(def: &FieldDef) -> FieldDef {
-    FieldDef { name: def.name.clone(), kind: def.kind.clone(), slot: def.slot.clone(), key: None, was: None, deprecated: false }
+    let (name, kind, slot) = (def.name.clone(), def.kind.clone(), def.slot.clone());
+    FieldDef { name, kind, slot, key: None, was: None, deprecated: false, broken: def.broken }
 }

@@ -35,10 +35,15 @@ impl<'t> Loader<'t, '_> {
         items.iter().filter_map(|item| self.effect(item, &context)).collect()
     }
 
+    /// One mistake keeps none of the others from being found.
     fn effect(&mut self, item: &Item<'t>, context: &Context<'_, '_, 't>) -> Option<Effect> {
         let mut section = item.table(&mut self.report)?;
         let verbs: Vec<_> = VERBS.iter().filter_map(|verb| Some((*verb, section.take(verb)?))).collect();
         let (each, when, key) = (section.take("each"), section.take("when"), section.take("key"));
+        let each = each.map(|each| check(&each, context.names, &mut context.facts.to_vec(), &Want::Range, &mut self.report));
+        let names = context.names.with_each(each.as_ref());
+        let mut facts = context.facts.to_vec();
+        let when = when.map(|when| check(&when, &names, &mut facts, &Want::Bool, &mut self.report));
         let [(verb, value)] = verbs.as_slice() else {
             match verbs.get(1) {
                 Some((_, second)) => {
@@ -50,20 +55,12 @@ impl<'t> Loader<'t, '_> {
                     self.report.error_with("missing-key", item.span.clone(), "this effect does nothing", hint);
                 }
             }
+            let values = verbs.iter().filter(|(verb, _)| *verb != "delete").map(|(_, value)| value);
+            self.typed(values.chain(&key), &names, &facts);
             return None;
         };
         let target = self.target(&mut section, verb, item, context);
         section.finish("an effect", KEYS, &mut self.report);
-        let each = match each {
-            Some(each) => Some(check(&each, context.names, &mut context.facts.to_vec(), &Want::Range, &mut self.report)?),
-            None => None,
-        };
-        let names = context.names.with_it(each.as_ref().and_then(Expr::element));
-        let mut facts = context.facts.to_vec();
-        let when = match when {
-            Some(when) => Some(check(&when, &names, &mut facts, &Want::Bool, &mut self.report)?),
-            None => None,
-        };
         if *verb == "delete" {
             if let Some(key) = key {
                 self.report.error("unknown-key", key.key_span, "a delete takes the whole aggregate, not a key");
@@ -71,14 +68,28 @@ impl<'t> Loader<'t, '_> {
             if value.bool(&mut self.report) == Some(false) {
                 self.report.error_with("wrong-kind", value.span.clone(), "`delete` is always true", "use `when` for a condition");
             }
-            return Some(Effect { field: None, change: Change::Delete { wins: context.delete_wins }, key: None, when, each });
+            let change = Change::Delete { wins: context.delete_wins };
+            return Some(Effect { field: None, change, key: None, when: whole(when)?, each: whole(each)? });
         }
-        let at = target?;
+        let Some(at) = target.filter(|at| !context.fields[*at].broken) else {
+            self.typed([value].into_iter().chain(&key), &names, &facts);
+            return None;
+        };
         let def = &context.fields[at];
-        let key = self.effect_key(verb, key.as_ref(), value, item, def, &names, &facts)?;
+        let key = self.effect_key(verb, key.as_ref(), value, item, def, &names, &facts);
         let kind = if let FieldKind::Map(inner) = &def.kind { inner } else { &def.kind };
-        let change = self.change(verb, value, kind, def, context.bys[at].as_ref(), &names, &mut facts)?;
-        Some(Effect { field: Some(def.stored().clone()), change, key, when, each })
+        let change = self.change(verb, value, kind, def, context.bys[at].as_ref(), &names, &mut facts);
+        Some(Effect { field: Some(def.stored().clone()), change: change?, key: key?, when: whole(when)?, each: whole(each)? })
+    }
+
+    /// Expressions of which nobody knows where they go: what is wrong in them is reported nonetheless.
+    pub(super) fn typed<'i>(&mut self, items: impl IntoIterator<Item = &'i Item<'t>>, names: &Names<'_>, facts: &[String])
+    where
+        't: 'i,
+    {
+        for item in items {
+            check(item, names, &mut facts.to_vec(), &Want::Anything, &mut self.report);
+        }
     }
 
     fn target(&mut self, section: &mut Section<'t>, verb: &str, item: &Item<'t>, context: &Context<'_, '_, 't>) -> Option<usize> {
@@ -129,6 +140,7 @@ impl<'t> Loader<'t, '_> {
         let key = match (verb, key) {
             ("remove_key", Some(key)) => {
                 self.report.error("unknown-key", key.key_span.clone(), "`remove_key` names the key itself; this is a second one");
+                self.typed([key, value], names, facts);
                 return None;
             }
             ("remove_key", None) => Some(value),
@@ -146,6 +158,7 @@ impl<'t> Loader<'t, '_> {
             }
             (_, Some(key)) => {
                 self.report.error("unknown-key", key.key_span.clone(), format!("`{}` is no map and has no keys", def.name));
+                self.typed([key], names, facts);
                 None
             }
             (_, None) => Some(None),
@@ -169,11 +182,9 @@ impl<'t> Loader<'t, '_> {
             ("remove_key", _) => Some(Change::RemoveKey),
             ("set", FieldKind::Register(policy)) => {
                 let set = check(value, names, facts, &Want::Slot(&def.slot, name), report);
-                let by = match (policy, by) {
-                    (Policy::MaxBy | Policy::MinBy, Some(by)) => Some(check(by, names, facts, &Want::Sortable, report)?),
-                    _ => None,
-                };
-                Some(Change::Set { value: set?, by })
+                let by = by.filter(|_| matches!(policy, Policy::MaxBy | Policy::MinBy));
+                let by = by.map(|by| check(by, names, facts, &Want::Sortable, report));
+                Some(Change::Set { value: set?, by: whole(by)? })
             }
             ("set", FieldKind::Flag) => Some(Change::Set { value: check(value, names, facts, &Want::Bool, report)?, by: None }),
             ("add", FieldKind::Counter | FieldKind::Bounded { .. }) => Some(Change::Add(check(value, names, facts, &Want::Int, report)?)),
@@ -190,10 +201,16 @@ impl<'t> Loader<'t, '_> {
                 let of = if matches!(def.kind, FieldKind::Map(_)) { "a map whose entries are each " } else { "" };
                 let message = format!("`{verb}` can't be used on `{name}`, {of}{what}");
                 report.error_with("bad-effect", value.key_span.clone(), message, format!("{what} takes {verbs}"));
+                self.typed([value], names, facts);
                 None
             }
         }
     }
+}
+
+/// `None` if what is there has a mistake.
+pub(super) fn whole(part: Option<Option<Expr>>) -> Option<Option<Expr>> {
+    part.map_or(Some(None), |part| part.map(Some))
 }
 
 impl Expr {

@@ -35,12 +35,14 @@ impl<'t> Loader<'t, '_> {
                     Some(read)
                 }),
             };
-            let Some((kind, slot, by)) = read else { continue };
+            let broken = read.is_none();
+            let unknown = || (FieldKind::Register(Policy::Latest), Slot::required(ValueType::any_string()), None);
+            let (kind, slot, by) = read.unwrap_or_else(unknown);
             if slot.default.is_some() {
                 let hint = "set it in a command; expressions can say `state.x == null ? … : state.x`";
                 self.report.error_with("unknown-key", item.span.clone(), "a field has no default", hint);
             }
-            let def = FieldDef { name, kind, slot, key: None, was, deprecated };
+            let def = FieldDef { name, kind, slot, key: None, was, deprecated, broken };
             fields.push(FieldSource { def, by, span: item.key_span });
         }
         self.check_was(fields.iter().map(|field| (&field.def.name, field.def.was.as_ref(), field.span.clone())));

@@ -1,6 +1,7 @@
 //! Reads reactions.
 
 use super::Loader;
+use super::effects::whole;
 use crate::Command;
 use crate::aggregate::AggregateType;
 use crate::diagnostic::did_you_mean;
@@ -10,6 +11,9 @@ use crate::reader::{Item, Section, list};
 use sterna_crdt::Name;
 
 const KEYS: &[&str] = &["on", "send", "to", "args", "when", "each", "refused", "deprecated"];
+/// `send`, `to` and `args` as written.
+type SendParts<'t> = (Item<'t>, Item<'t>, Option<Item<'t>>);
+
 const REFUSED_KEYS: &[&str] = &["send", "to", "args"];
 
 impl<'t> Loader<'t, '_> {
@@ -37,50 +41,49 @@ impl<'t> Loader<'t, '_> {
         let (each, when, refused) = (section.take("each"), section.take("when"), section.take("refused"));
         let parts = self.send_parts(&mut section, item);
         section.finish("a reaction", KEYS, &mut self.report);
-        let on = on?;
-        let event = on.str(&mut self.report)?;
-        let (at, command) = self.command_ref(event, on.span.clone(), aggregates)?;
+        let refused = refused.map(|refused| self.refused(&refused));
+        let event = on.and_then(|on| Some((on.str(&mut self.report)?, on.span)));
+        let Some((at, command)) = event.and_then(|(event, span)| self.command_ref(event, span, aggregates)) else {
+            // Nobody knows what the names stand for; what is sent has one, though.
+            for (send, ..) in [parts, refused.flatten()].into_iter().flatten() {
+                send.str(&mut self.report).and_then(|target| self.command_ref(target, send.span.clone(), aggregates));
+            }
+            return None;
+        };
         let (of, command) = (&aggregates[at], &aggregates[at].commands[command]);
         let names = Names::reaction(&of.fields, &command.args);
-        let each = match each {
-            Some(each) => Some(check(&each, &names, &mut Vec::new(), &Want::Range, &mut self.report)?),
-            None => None,
-        };
-        let inner = names.with_it(each.as_ref().and_then(Expr::element));
+        let each = each.map(|each| check(&each, &names, &mut Vec::new(), &Want::Range, &mut self.report));
+        let inner = names.with_each(each.as_ref());
         let mut facts = Vec::new();
-        let when = match when {
-            Some(when) => Some(check(&when, &inner, &mut facts, &Want::Bool, &mut self.report)?),
-            None => None,
-        };
+        let when = when.map(|when| check(&when, &inner, &mut facts, &Want::Bool, &mut self.report));
         let send = parts.and_then(|parts| self.send(parts, &inner, &facts, aggregates));
-        let refused = match refused {
-            Some(refused) => {
-                let mut section = refused.table(&mut self.report)?;
-                let parts = self.send_parts(&mut section, &refused);
-                section.finish("`refused`", REFUSED_KEYS, &mut self.report);
-                Some(self.send(parts?, &names, &[], aggregates)?)
-            }
-            None => None,
-        };
-        Some(Reaction { name, on: (of.stored().clone(), command.stored().clone()), when, each, send: send?, refused })
+        let refused = refused.map(|parts| self.send(parts?, &names, &[], aggregates));
+        let refused = refused.map_or(Some(None), |refused| refused.map(Some));
+        let on = (of.stored().clone(), command.stored().clone());
+        Some(Reaction { name, on, when: whole(when)?, each: whole(each)?, send: send?, refused: refused? })
     }
 
-    fn send_parts(&mut self, section: &mut Section<'t>, item: &Item<'t>) -> Option<(Item<'t>, Item<'t>, Option<Item<'t>>)> {
+    fn refused(&mut self, item: &Item<'t>) -> Option<SendParts<'t>> {
+        let mut section = item.table(&mut self.report)?;
+        let parts = self.send_parts(&mut section, item);
+        section.finish("`refused`", REFUSED_KEYS, &mut self.report);
+        parts
+    }
+
+    fn send_parts(&mut self, section: &mut Section<'t>, item: &Item<'t>) -> Option<SendParts<'t>> {
         let (send, to) = (self.required(section, "send", item), self.required(section, "to", item));
         let args = section.take("args");
         Some((send?, to?, args))
     }
 
-    fn send(
-        &mut self,
-        (send, to, args): (Item<'t>, Item<'t>, Option<Item<'t>>),
-        names: &Names<'_>,
-        facts: &[String],
-        aggregates: &[AggregateType],
-    ) -> Option<Send> {
+    fn send(&mut self, (send, to, args): SendParts<'t>, names: &Names<'_>, facts: &[String], aggregates: &[AggregateType]) -> Option<Send> {
         let to = check(&to, names, &mut facts.to_vec(), &Want::Id, &mut self.report);
-        let target = send.str(&mut self.report)?;
-        let (at, command) = self.command_ref(target, send.span.clone(), aggregates)?;
+        let found = send.str(&mut self.report).and_then(|target| self.command_ref(target, send.span.clone(), aggregates));
+        let Some((at, command)) = found else {
+            let given = args.and_then(|args| args.table(&mut self.report));
+            self.typed(given.iter().flat_map(Section::items), names, facts);
+            return None;
+        };
         let (of, command) = (&aggregates[at], &aggregates[at].commands[command]);
         let args = self.send_args(&send, args.as_ref(), command, names, facts)?;
         Some(Send { aggregate: of.stored().clone(), command: command.stored().clone(), to: to?, args })
@@ -110,12 +113,14 @@ impl<'t> Loader<'t, '_> {
                     format!("`{}` takes no `{}`", command.name, item.key),
                     hint,
                 );
+                self.typed([item], names, facts);
                 continue;
             };
             // A null stands for the default.
             let slot = &command.args[at].slot;
             let slot = crate::Slot { optional: slot.optional || slot.default.is_some(), default: None, ..slot.clone() };
-            args.extend(check(item, names, &mut facts.to_vec(), &Want::Slot(&slot, item.key), &mut self.report).map(|expr| (at, expr)));
+            let want = if command.args[at].broken { Want::Anything } else { Want::Slot(&slot, item.key) };
+            args.extend(check(item, names, &mut facts.to_vec(), &want, &mut self.report).map(|expr| (at, expr)));
         }
         for arg in &command.args {
             let given = given.iter().any(|item| item.key == arg.name.as_ref());

@@ -5,6 +5,7 @@ use crate::aggregate::AggregateType;
 use crate::diagnostic::did_you_mean;
 use crate::expr::{Expr, Names, Want, check, same};
 use crate::reader::{Item, Section};
+use crate::value_type::Slot;
 use crate::view::{Agg, AggOp, Body, Column, Source, View, ViewKind};
 use sterna_crdt::Name;
 
@@ -26,13 +27,18 @@ struct Parts<'t> {
     aggs: Vec<(Name, AggOp, Item<'t>)>,
 }
 
+/// A column as its index and its sort see it.
+type Declared = (Name, Option<Slot>);
+
 impl<'t> Loader<'t, '_> {
     pub fn views(&mut self, item: Option<&Item<'t>>, aggregates: &[AggregateType]) -> Vec<View> {
         let mut views: Vec<View> = Vec::new();
         let mut spans = Vec::new();
         for (name, item) in self.named(item) {
-            spans.push(item.key_span.clone());
-            views.extend(self.view(name, &item, aggregates));
+            if let Some(view) = self.view(name, &item, aggregates) {
+                views.push(view);
+                spans.push(item.key_span);
+            }
         }
         self.check_was(views.iter().zip(spans).map(|(view, span)| (&view.name, view.was.as_ref(), span)));
         views
@@ -61,36 +67,48 @@ impl<'t> Loader<'t, '_> {
         let (index, sort) = (section.take("index"), section.take("sort"));
         section.finish("a view", KEYS, &mut self.report);
         self.distinct(&parts);
-        let (source, names) = source?;
-        let bodies: Vec<Body> = names.iter().map(|names| self.body(&parts, names)).collect::<Option<_>>()?;
-        self.agree(&parts, &bodies);
+        let names = source.as_ref().map_or(&[][..], |(_, names)| names.as_slice());
+        // All of them, whatever is wrong with the first.
+        let bodies: Vec<Option<Body>> = names.iter().map(|names| self.body(&parts, names)).collect();
+        let bodies: Option<Vec<Body>> = bodies.into_iter().collect();
+        self.agree(&parts, bodies.as_deref().unwrap_or_default());
         let slot = |expr: &Expr| expr.typ.slot();
+        let first = bodies.as_ref().and_then(|bodies| bodies.first());
+        // Of a column with a mistake only the name is known.
+        let declared = |(at, (name, _)): (usize, &(Name, Item<'t>))| (name.clone(), first.and_then(|first| slot(first.columns.get(at)?)));
+        let declared: Vec<Declared> = parts.columns.iter().enumerate().map(declared).collect();
+        let (indexes, order) = self.orders(rollup, index.as_ref(), sort.as_ref(), &declared);
+        let ((source, _), bodies) = (source?, bodies?);
         let first = bodies.first()?;
-        let columns: Vec<Column> = parts
-            .columns
-            .iter()
-            .zip(&first.columns)
-            .filter_map(|((name, _), expr)| Some(Column { name: name.clone(), slot: slot(expr)? }))
-            .collect();
+        let columns: Vec<Column> = declared.into_iter().map(|(name, slot)| Some(Column { name, slot: slot? })).collect::<Option<_>>()?;
         let aggs: Vec<Agg> = parts
             .aggs
             .iter()
             .zip(&first.values)
             .filter_map(|((name, op, _), expr)| Some(Agg { name: name.clone(), op: *op, slot: slot(expr)? }))
             .collect();
-        let kind = if rollup {
-            for extra in [&index, &sort].into_iter().flatten() {
+        let kind = if rollup { ViewKind::Rollup { group: columns, aggs } } else { ViewKind::Table { columns, indexes, sort: order } };
+        let hash = canonical::hash_of(item.value, RENAMES, &context(&source, &bodies, aggregates));
+        Some(View { name, source, kind, hash, bodies, was, deprecated })
+    }
+
+    /// The indexes and the sort of a table.
+    fn orders(
+        &mut self,
+        rollup: bool,
+        index: Option<&Item<'t>>,
+        sort: Option<&Item<'t>>,
+        columns: &[Declared],
+    ) -> (Vec<Vec<usize>>, Vec<(usize, bool)>) {
+        if rollup {
+            for extra in [index, sort].into_iter().flatten() {
                 let message = format!("a rollup has no `{}`: its rows come in order of their group", extra.key);
                 self.report.error("unknown-key", extra.key_span.clone(), message);
             }
-            ViewKind::Rollup { group: columns, aggs }
-        } else {
-            let indexes = index.map_or(Vec::new(), |item| self.indexes(&item, &columns));
-            let sort = sort.map_or(Vec::new(), |item| self.sort(&item, &columns));
-            ViewKind::Table { columns, indexes, sort }
-        };
-        let hash = canonical::hash_of(item.value, RENAMES, &context(&source, &bodies, aggregates));
-        Some(View { name, source, kind, hash, bodies, was, deprecated })
+            return Default::default();
+        }
+        let indexes = index.map_or(Vec::new(), |item| self.indexes(item, columns));
+        (indexes, sort.map_or(Vec::new(), |item| self.sort(item, columns)))
     }
 
     /// Where rows come from, and what expressions see: once, or for each event.
@@ -171,12 +189,7 @@ impl<'t> Loader<'t, '_> {
         let errors = report.error_count();
         let mut facts = Vec::new();
         let each = parts.each.as_ref().map(|each| check(each, names, &mut facts.clone(), &Want::Range, report));
-        let it = each.as_ref().and_then(|each| each.as_ref()?.element());
-        let names = names.with_it(it);
-        // A broken `each` leaves `it` unknown: one mistake is enough.
-        if matches!(each, Some(None)) {
-            return None;
-        }
+        let names = names.with_each(each.as_ref());
         let condition = parts.condition.as_ref().map(|condition| check(condition, &names, &mut facts, &Want::Bool, report));
         let grouped = if parts.aggs.is_empty() { Want::Column } else { Want::Sortable };
         let columns: Vec<_> = parts.columns.iter().map(|(_, item)| check(item, &names, &mut facts.clone(), &grouped, report)).collect();
@@ -213,7 +226,7 @@ impl<'t> Loader<'t, '_> {
         }
     }
 
-    fn indexes(&mut self, item: &Item<'t>, columns: &[Column]) -> Vec<Vec<usize>> {
+    fn indexes(&mut self, item: &Item<'t>, columns: &[Declared]) -> Vec<Vec<usize>> {
         let lists = item.array(&mut self.report).unwrap_or_default();
         lists
             .iter()
@@ -232,7 +245,7 @@ impl<'t> Loader<'t, '_> {
             .collect()
     }
 
-    fn sort(&mut self, item: &Item<'t>, columns: &[Column]) -> Vec<(usize, bool)> {
+    fn sort(&mut self, item: &Item<'t>, columns: &[Declared]) -> Vec<(usize, bool)> {
         let names = item.strings(&mut self.report).unwrap_or_default();
         let column = |(text, span): (&'t str, crate::reader::Span)| {
             let (name, descending) = text.strip_prefix('-').map_or((text, false), |name| (name, true));
@@ -242,15 +255,17 @@ impl<'t> Loader<'t, '_> {
     }
 
     /// A column with an order.
-    fn column(&mut self, name: &str, span: crate::reader::Span, columns: &[Column]) -> Option<usize> {
-        let Some(at) = columns.iter().position(|column| column.name.as_ref() == name) else {
-            let known: Vec<_> = columns.iter().map(|column| column.name.as_ref()).collect();
+    fn column(&mut self, name: &str, span: crate::reader::Span, columns: &[Declared]) -> Option<usize> {
+        let Some(at) = columns.iter().position(|(known, _)| known.as_ref() == name) else {
+            let known: Vec<_> = columns.iter().map(|(known, _)| known.as_ref()).collect();
             let hint = did_you_mean(name, known.iter().copied()).unwrap_or_else(|| crate::reader::there(&known));
             self.report.error_with("unknown-column", span, format!("there is no column `{name}`"), hint);
             return None;
         };
-        let value_type = &columns[at].slot.value_type;
-        if !crate::expr::Ty::of(value_type).is_scalar() {
+        let value_type = columns[at].1.as_ref().map(|slot| &slot.value_type);
+        if let Some(value_type) = value_type
+            && !crate::expr::Ty::of(value_type).is_scalar()
+        {
             let message = format!("`{name}` can't be sorted: a {} has no order", value_type.name());
             self.report.error("type-mismatch", span, message);
             return None;
