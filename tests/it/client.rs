@@ -56,7 +56,7 @@ async fn a_stream_of_changes_goes_on_over_kills_without_loss() {
     cluster["solo"].command("bag/b/mark", json!({ "mark": "first" })).ok().await;
     let after = first_cursor(&cluster["solo"]).await;
     let follower = writer.session().changes(Changes { after: Some(after.clone()), ..Changes::default() });
-    scope.spawn(async move {
+    scope.spawn_until_stop(async move {
         let (mut follower, mut at) = (pin!(follower), after);
         while let Some(change) = follower.next().await {
             let event = match change.expect("no error that no retry helps") {
