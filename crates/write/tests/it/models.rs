@@ -36,7 +36,7 @@ async fn an_event_of_the_next_version_waits_until_that_is_taken() {
     assert!(b.writer.region().has_met_next_model(), "so every member holds it");
     b.writer.region().take_next_model().await.expect("the store takes it");
     converge(&two).await;
-    let state = json!({ "items": {}, "coupons": [], "remark": "old", "size": 3, "address": null });
+    let state = json!({ "items": {}, "coupons": [], "remark": "old", "size": 3, "address": null, "gifts": {} });
     assert_eq!((a.state("c-1").await["state"].clone(), b.state("c-1").await["state"].clone()), (state.clone(), state));
 }
 
