@@ -9,6 +9,7 @@ mod http;
 mod reads;
 mod server;
 mod single;
+mod tail;
 
 use anyhow::Result;
 use clap::{Parser, Subcommand};
@@ -62,6 +63,17 @@ enum Workload {
     },
     /// Resident memory of a process that does nothing
     Idle,
+    /// What a command costs while another region is away, so that tails grow, against what it cost when it had just gone
+    Tail {
+        /// Commands made while it is away
+        #[arg(long, default_value_t = 1_000_000)]
+        events: u64,
+        #[arg(long, default_value_t = 1_000)]
+        aggregates: u64,
+        /// Commands that are timed, at the beginning and at the end
+        #[arg(long, default_value_t = 50_000)]
+        window: u64,
+    },
     /// Bulk commands on 10^6 aggregates that are there against 10^3, in turn
     Cardinality {
         #[arg(long, default_value_t = 500_000)]
@@ -95,6 +107,9 @@ async fn main() -> Result<()> {
             let region = start().await?;
             tokio::time::sleep(Duration::from_secs(3)).await;
             println!("{} MB resident, idle", region.resident_mb()?);
+        }
+        Workload::Tail { events, aggregates, window } => {
+            tail::run(&arguments.binary, &arguments.folder, events, aggregates, window).await?
         }
         Workload::Cardinality { rounds, commands } => {
             for _ in 0..rounds {

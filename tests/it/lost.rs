@@ -66,4 +66,22 @@ async fn its_rights_and_homes_go_to_the_heir_and_it_takes_no_commands_when_it_co
         if answer.status == 503 && answer.text().contains("declared lost") { Ok(()) } else { Err(answer.text()) }
     })
     .await;
+    // Nor with an empty folder: its name is spent. It says what is to be done, and nothing of it reaches the others.
+    cluster["us-east"].kill().await;
+    std::fs::remove_dir_all(cluster["us-east"].data()).expect("the folder is there");
+    cluster["us-east"].spawn();
+    eventually("it is refused, and told what to do", async || {
+        let answer = cluster["us-east"].get("/readyz").try_send().await?;
+        let text = answer.text();
+        let told = ["declared lost", "also with an empty folder", "Stop it", "the other regions go on without it"];
+        if answer.status == 503 && told.iter().all(|part| text.contains(part)) { Ok(()) } else { Err(text) }
+    })
+    .await;
+    cluster["us-east"].command("cart/c/add", json!({ "sku": "tea" })).send().await.refused(503, "not-accepting");
+    cluster["ap-south"].command("product/tea/restock", json!({ "quantity": 3 })).ok().await;
+    eventually("the others go on", async || {
+        let answer = cluster["eu-west"].command("product/tea/reserve", json!({ "quantity": 3 })).try_send().await?;
+        if answer.status == 200 { Ok(()) } else { Err(answer.text()) }
+    })
+    .await;
 }

@@ -5,6 +5,7 @@ mod changes;
 mod checked;
 mod cli;
 mod client;
+mod conflicts;
 mod crash;
 mod disk;
 mod documents;

@@ -14,10 +14,10 @@ const FLIGHT: [&str; 12] =
 fn main() {
     for open in [false, true] {
         println!("{}", if open { "with peers (applied, then closed)" } else { "without peers" });
-        line("latest register", measure(open, |_| op("note", None, Action::Set { value: Value::Int(7), by: None })));
-        line("max register", measure(open, |i| op("max", None, Action::Set { value: Value::Int(i as i64), by: None })));
+        line("latest register", measure(open, |_| op("note", None, Action::Set { value: Value::Int(7), by: None, rule: None })));
+        line("max register", measure(open, |i| op("max", None, Action::Set { value: Value::Int(i as i64), by: None, rule: None })));
         line("counter", measure(open, |_| op("count", None, Action::Add(1))));
-        line("flag", measure(open, |_| op("flag", None, Action::Set { value: Value::Bool(true), by: None })));
+        line("flag", measure(open, |_| op("flag", None, Action::Set { value: Value::Bool(true), by: None, rule: None })));
         line("set of 10k strings", measure(open, |i| op("set", None, Action::Insert(sku(i % 10_000)))));
         line("map of 100 counters", measure(open, |i| op("items", Some(sku(i % 100)), Action::Add(1))));
         line("map of 10k counters", measure(open, |i| op("items", Some(sku(i % 10_000)), Action::Add(1))));
@@ -72,7 +72,12 @@ fn encoding() {
 fn ledger() {
     let schema = schema();
     let set = |region, n| {
-        update(region, n, n, vec![op("note", None, Action::Set { value: Value::Int((n * 2 + u64::from(region)) as i64), by: None })])
+        update(
+            region,
+            n,
+            n,
+            vec![op("note", None, Action::Set { value: Value::Int((n * 2 + u64::from(region)) as i64), by: None, rule: None })],
+        )
     };
     let tail: Vec<_> = (0..2).flat_map(|region| (1..=10_000).map(move |n| (region, n))).map(|(region, n)| set(region, n)).collect();
     let tail: Vec<_> = tail.iter().collect();
@@ -101,7 +106,7 @@ fn sku(i: u64) -> Value {
 }
 
 fn text(text: &str) -> Action {
-    Action::Set { value: Value::str(text), by: None }
+    Action::Set { value: Value::str(text), by: None, rule: None }
 }
 
 fn op(field: &str, key: Option<Value>, action: Action) -> Op {
@@ -113,5 +118,5 @@ fn update(region: u16, n: u64, clock: u64, ops: Vec<Op>) -> Update {
     let incarnation = Incarnation::new(RegionId(region), 1_700_000_000_000);
     let seen = VersionVector::from_iter((n > 1).then(|| Dot { incarnation, n: n - 1 }));
     let order = Order { clock: Clock::from_ms(1_700_000_000_000 + clock), incarnation };
-    Update { dot: Dot { incarnation, n }, seen, order, ops }
+    Update { dot: Dot { incarnation, n }, seen, order, version: 1, ops }
 }

@@ -101,6 +101,14 @@ impl VersionVector {
         other.iter().for_each(|dot| self.add(dot));
     }
 
+    /// What both hold.
+    pub fn meet(&mut self, other: &Self) {
+        self.0.retain_mut(|(incarnation, n)| {
+            *n = other.get(*incarnation).min(*n);
+            *n > 0
+        });
+    }
+
     /// The last dot of each incarnation, in order of incarnation.
     pub fn iter(&self) -> impl Iterator<Item = Dot> + '_ {
         self.0.iter().map(|&(incarnation, n)| Dot { incarnation, n })

@@ -6,7 +6,7 @@ use postcard::ser_flavors::Flavor;
 use serde::Serialize;
 use serde::de::Deserialize;
 
-const VERSION: u8 = 1;
+const VERSION: u8 = 2;
 /// How far back a stamp is looked for before it is written again. Neighbours share stamps; a long search would cost more than
 /// the bytes.
 const STAMP_WINDOW: usize = 16;

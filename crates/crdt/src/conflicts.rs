@@ -77,6 +77,8 @@ pub struct Row {
     pub loser: Dot,
     pub winner: Option<Dot>,
     pub rule: Rule,
+    /// The version of the model whose rule it is: the highest among the events that met.
+    pub version: u32,
     /// What the loser tried to set, if it set something.
     pub lost: Option<Value>,
     /// What the winner set, added or inserted.
@@ -88,6 +90,8 @@ pub struct Row {
 /// - A set has a row if a concurrent set beat it and nobody who had seen it set the field beside or before the winner; equal values
 ///   are no conflict. Under `max` and `min` only who set a better value counts as having decided. Whoever decided did so even if
 ///   a winning delete took the decision away; so rows are final as soon as the two steps of closing are settled.
+/// - Where the sets that met come from several versions of the model, the rule of the highest one decides. If somebody removed those of that
+///   version, and had not seen the loser, the rule of the others decides too: then it is they who hide it.
 /// - A removal has a row for each concurrent contribution that it didn't remove, so has a delete; an update that a winning
 ///   delete took away has one.
 ///

@@ -5,7 +5,7 @@
 
 use crate::counter::{Bounded, Counter};
 use crate::dots::Dots;
-use crate::register::Register;
+use crate::register::{Register, Set};
 use crate::{Action, FieldKind, Op, Update, Value, VersionVector};
 use std::collections::BTreeMap;
 
@@ -75,8 +75,8 @@ impl Field {
 
     fn contribute_leaf(&mut self, kind: &FieldKind, action: &Action, update: &Update, open: bool) {
         match (&mut self.0, kind, action) {
-            (State::Register(register), FieldKind::Register(policy), Action::Set { value, by }) => {
-                register.set(policy, value, by.as_ref(), update, open);
+            (State::Register(register), FieldKind::Register(policy), Action::Set { value, by, rule }) => {
+                register.set(policy, Set { value, by, rule }, update, open);
             }
             (State::Counter(counter), _, Action::Add(delta)) => counter.add(*delta, update, open),
             (State::Bounded(bounded), _, Action::Add(delta)) => bounded.add(*delta, update, open),

@@ -73,6 +73,15 @@ impl FieldKind {
         }
     }
 
+    /// What decides between concurrent sets of a register, or of a map's.
+    pub fn policy(&self) -> Option<&Policy> {
+        match self {
+            Self::Register(policy) => Some(policy),
+            Self::Map(inner) => inner.policy(),
+            _ => None,
+        }
+    }
+
     /// What no delete takes away, and no winning delete overrules.
     pub fn is_bounded(&self) -> bool {
         matches!(self, Self::Bounded { .. })

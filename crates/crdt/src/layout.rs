@@ -5,7 +5,7 @@ use crate::counter::{Bounded, Cell, Counter};
 use crate::dots::Dots;
 use crate::field::State;
 use crate::register::{Held, Register};
-use crate::{Clock, Field, Fields, Name, Value};
+use crate::{Clock, Field, Fields, Name, Policy, Value};
 use std::collections::BTreeMap;
 
 const REGISTER: u8 = 0;
@@ -117,11 +117,15 @@ impl Register {
     fn write(&self, w: &mut Writer) {
         w.put_len(self.values.len());
         for held in &self.values {
-            w.put(&(u8::from(held.open) | u8::from(held.by.is_some()) << 1));
+            w.put(&(u8::from(held.open) | u8::from(held.by.is_some()) << 1 | u8::from(held.rule.is_some()) << 2));
             w.put_stamp(held.dot, held.clock);
+            w.put(&held.version);
             w.put(&held.value);
             if let Some(by) = &held.by {
                 w.put(by);
+            }
+            if let Some(rule) = &held.rule {
+                w.put(rule);
             }
         }
     }
@@ -130,9 +134,11 @@ impl Register {
         let held = |r: &mut Reader<'_>| {
             let head = r.take::<u8>()?;
             let (dot, clock) = r.take_stamp()?;
+            let version = r.take::<u32>()?;
             let value = r.take::<Value>()?;
             let by = if head & 2 == 2 { Some(Box::new(r.take::<Value>()?)) } else { None };
-            Ok(Held { value, by, dot, clock, open: head & 1 == 1 })
+            let rule = if head & 4 == 4 { Some(Box::new(r.take::<Policy>()?)) } else { None };
+            Ok(Held { value, by, rule, version, dot, clock, open: head & 1 == 1 })
         };
         Ok(Self { values: (0..r.take_len()?).map(|_| held(r)).collect::<Result<_, _>>()? })
     }

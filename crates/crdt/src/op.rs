@@ -1,6 +1,6 @@
 //! Evaluated operations. What an operation observed is its update's vector, to the dot; nothing is evaluated again.
 
-use crate::{Dot, Name, Order, RegionId, Value, VersionVector};
+use crate::{Dot, Name, Order, Policy, RegionId, Value, VersionVector};
 use serde::{Deserialize, Serialize};
 
 /// One evaluated effect on one field (or on one key of a map field).
@@ -19,6 +19,10 @@ pub enum Action {
     Set {
         value: Value,
         by: Option<Value>,
+        /// What the model said, where this was set, about values that are set at once; `None`: the latest. So a rule may change from
+        /// one version of the model to the next, and every region decides alike. A lattice (`max`, `min`) has none, since a field
+        /// is one for good; nor has a flag.
+        rule: Option<Box<Policy>>,
     },
     Add(i64),
     Insert(Value),
@@ -57,6 +61,8 @@ pub struct Update {
     /// The aggregate's vector before the event; it holds every event that this one observed.
     pub seen: VersionVector,
     pub order: Order,
+    /// The version of the model that it was made under; never lower than that of an event that it observed.
+    pub version: u32,
     pub ops: Vec<Op>,
 }
 

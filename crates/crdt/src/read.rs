@@ -2,7 +2,7 @@
 
 use crate::counter::Side;
 use crate::field::State;
-use crate::{Candidate, Dot, Field, FieldKind, RegionId, Value, key_text};
+use crate::{Candidate, Dot, Field, FieldKind, Policy, RegionId, Value, key_text};
 
 impl Field {
     /// The visible value: a register's winner, a counter's sum, a set as a sorted list, a map as an object. What doesn't fit
@@ -31,7 +31,20 @@ impl Field {
         }
     }
 
-    /// All live values of a register, in order of their updates. Under `keep`, more than one is a conflict to decide.
+    /// The values of a register that stay beside each other until somebody decides: several, if `keep` is the rule among them.
+    pub fn undecided(&self, kind: &FieldKind) -> impl ExactSizeIterator<Item = Candidate<'_>> {
+        let values = match (&self.0, kind) {
+            (State::Register(register), FieldKind::Register(policy))
+                if register.values.len() > 1 && *register.rule(policy) == Policy::Keep =>
+            {
+                register.values.as_slice()
+            }
+            _ => &[],
+        };
+        values.iter().map(|held| held.candidate())
+    }
+
+    /// All live values of a register, in order of their updates.
     pub fn candidates(&self) -> impl ExactSizeIterator<Item = Candidate<'_>> {
         let values = match &self.0 {
             State::Register(register) => register.values.as_slice(),

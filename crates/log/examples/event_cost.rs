@@ -43,7 +43,7 @@ fn cost_us(mut work: impl FnMut()) -> f64 {
 fn departure() -> Event {
     let me = Incarnation::new(RegionId(0), 1_700_000_000_000);
     let name = |text: &str| Name::from(text);
-    let set = |field: &str, value| Op { field: name(field), key: None, action: Action::Set { value, by: None } };
+    let set = |field: &str, value| Op { field: name(field), key: None, action: Action::Set { value, by: None, rule: None } };
     let ops = vec![
         set("carrier", Value::str("UA")),
         set("number", Value::Int(1545)),
@@ -65,6 +65,7 @@ fn departure() -> Event {
             dot: Dot { incarnation: me, n: 1 },
             seen: std::iter::once(Dot { incarnation: Incarnation::new(RegionId(1), 1_700_000_000_001), n: 1 }).collect(),
             order: Order { clock: Clock::from_ms(1_700_000_100_000), incarnation: me },
+            version: 1,
             ops,
         }),
         command: name("depart"),
@@ -74,12 +75,12 @@ fn departure() -> Event {
         body_hash: [7; 16],
         answer: None,
         actor: name(""),
-        model_version: 1,
         model_hash: 0x0123_4567_89ab_cdef,
         reactions: Vec::new(),
         cause: None,
         trace: name(""),
         encryption_key: name(""),
+        unreadable: None,
     }
 }
 

@@ -14,6 +14,8 @@ pub struct Entry {
     pub applied: Applied,
     /// Homes that this commit gave away. An entry without events has the position of one with a single event.
     pub handovers: Vec<Handover>,
+    /// Of a life that has just begun: it may say nothing else. Whoever has it takes nothing any more of the log's lives before.
+    pub begins: bool,
 }
 
 /// From here on commands of the type's aggregates in this shard are accepted in another region only, once it has merged this entry.
@@ -37,6 +39,7 @@ impl Entry {
                     to.uint(3, handover.term);
                 });
             });
+            to.uint(BEGINS, u64::from(self.begins));
         })
     }
 
@@ -51,6 +54,7 @@ impl Entry {
                     entry.applied.raise(origin, position);
                 }
                 HANDOVERS => entry.handovers.push(read_handover(field)?),
+                BEGINS => entry.begins = field.bool()?,
                 _ => {}
             }
         }
@@ -60,7 +64,7 @@ impl Entry {
     /// The index of its last position.
     pub fn last_index(&self) -> Option<u16> {
         match (self.events.len(), self.handovers.len()) {
-            (0, 0) => None,
+            (0, 0) if !self.begins => None,
             (events, _) => Some(events.saturating_sub(1) as u16),
         }
     }
@@ -83,3 +87,4 @@ fn read_handover(field: Field) -> Result<Handover, DecodeError> {
 const EVENTS: u32 = 1;
 const APPLIED: u32 = 2;
 const HANDOVERS: u32 = 3;
+const BEGINS: u32 = 4;

@@ -25,7 +25,7 @@ pub struct Event {
     pub answer: Option<Name>,
     /// Who sent the command; empty if unknown.
     pub actor: Name,
-    pub model_version: u32,
+    /// Of the model whose version is the update's.
     pub model_hash: u64,
     pub reactions: Vec<Reaction>,
     pub cause: Option<Cause>,
@@ -33,6 +33,8 @@ pub struct Event {
     pub trace: Name,
     /// Empty: not encrypted.
     pub encryption_key: Name,
+    /// Why this build can't read what it does: an operation of a newer release. Never written.
+    pub unreadable: Option<Name>,
 }
 
 impl Event {

@@ -27,6 +27,8 @@ struct EntryWire {
     applied: Vec<PlaceWire>,
     #[prost(message, repeated, tag = "3")]
     handovers: Vec<HandoverWire>,
+    #[prost(bool, tag = "4")]
+    begins: bool,
 }
 
 #[derive(Message)]
@@ -176,6 +178,16 @@ struct SetWire {
     value: Option<ValueWire>,
     #[prost(message, optional, tag = "2")]
     by: Option<ValueWire>,
+    #[prost(message, optional, tag = "3")]
+    rule: Option<RuleWire>,
+}
+
+#[derive(Message)]
+struct RuleWire {
+    #[prost(uint32, tag = "1")]
+    number: u32,
+    #[prost(uint32, repeated, packed = "false", tag = "2")]
+    regions: Vec<u32>,
 }
 
 #[derive(Message)]

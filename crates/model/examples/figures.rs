@@ -69,7 +69,8 @@ fn apply(aggregate: &AggregateType, fields: &mut Fields, n: u64, command: &str, 
         command.decide(&Decide { id: "x", exists: true, state: &view, now: Clock::from_ms(n), region: "", actor: "" }, &args).unwrap();
     let incarnation = Incarnation::new(RegionId(0), 1);
     let seen: VersionVector = (n > 1).then_some(Dot { incarnation, n: n - 1 }).into_iter().collect();
-    let update = Update { dot: Dot { incarnation, n }, seen, order: Order { clock: Clock::from_ms(n), incarnation }, ops: decision.ops };
+    let update =
+        Update { dot: Dot { incarnation, n }, seen, order: Order { clock: Clock::from_ms(n), incarnation }, version: 1, ops: decision.ops };
     fields.apply(&update, aggregate, false).unwrap();
 }
 

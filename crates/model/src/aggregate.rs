@@ -3,7 +3,7 @@
 use crate::value_type::{Slot, ValueType};
 use crate::{Command, expr::Expr};
 use foldhash::HashMap;
-use sterna_crdt::{FieldKind, Name, Schema};
+use sterna_crdt::{Action, FieldKind, Name, Policy, Schema, Update};
 
 pub struct AggregateType {
     pub name: Name,
@@ -91,6 +91,18 @@ impl AggregateType {
         self.command_at.get(name).map(|at| &self.commands[*at])
     }
 
+    /// A planted fault of tests: what decides between sets is what this model says, whatever the model said where they were made.
+    pub fn ruled_here(&self, update: &Update, version: u32) -> Update {
+        let mut update = Update { version, ..update.clone() };
+        for op in &mut update.ops {
+            let policy = self.kind(&op.field).and_then(FieldKind::policy);
+            if let Action::Set { rule, .. } = &mut op.action {
+                *rule = policy.filter(|policy| !policy.is_lattice()).map(|policy| Box::new(policy.clone()));
+            }
+        }
+        update
+    }
+
     /// In order of declaration.
     pub fn commands(&self) -> &[Command] {
         &self.commands
@@ -114,10 +126,17 @@ pub(crate) struct Effect {
 }
 
 pub(crate) enum Change {
-    Set { value: Expr, by: Option<Expr> },
+    /// With the rule between concurrent sets, where it is neither the latest nor a lattice.
+    Set {
+        value: Expr,
+        by: Option<Expr>,
+        rule: Option<Box<Policy>>,
+    },
     Add(Expr),
     Insert(Expr),
     Remove(Expr),
     RemoveKey,
-    Delete { wins: bool },
+    Delete {
+        wins: bool,
+    },
 }

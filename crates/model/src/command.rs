@@ -135,9 +135,9 @@ impl Effect {
             return Ok(());
         }
         let action = match &self.change {
-            Change::Set { value: set, by } => {
+            Change::Set { value: set, by, rule } => {
                 let by = by.as_ref().map(&value).transpose()?;
-                Action::Set { value: value(set)?.into_value(), by: by.map(|by| by.into_value()) }
+                Action::Set { value: value(set)?.into_value(), by: by.map(|by| by.into_value()), rule: rule.clone() }
             }
             Change::Add(amount) => Action::Add(value(amount)?.int().map_err(|error| refused(amount, error))?),
             Change::Insert(element) => Action::Insert(value(element)?.into_value()),

@@ -34,7 +34,7 @@ impl World {
         let incarnation = Incarnation::new(RegionId(1), 1);
         let dot = Dot { incarnation, n: self.seen.get(incarnation) + 1 };
         let count = ops.len();
-        let update = Update { dot, seen: self.seen.clone(), order: Order { clock, incarnation }, ops };
+        let update = Update { dot, seen: self.seen.clone(), order: Order { clock, incarnation }, version: 1, ops };
         self.fields.apply(&update, of, false).unwrap();
         self.seen.add(dot);
         Ok(count)

@@ -56,7 +56,7 @@ fn eval(expression: &str) -> Result<String, String> {
     let incarnation = Incarnation::new(RegionId(0), 1);
     let order = Order { clock: Clock::from_ms(5), incarnation };
     let mut fields = Fields::default();
-    fields.apply(&Update { dot: Dot { incarnation, n: 1 }, seen: VersionVector::default(), order, ops }, thing, false).unwrap();
+    fields.apply(&Update { dot: Dot { incarnation, n: 1 }, seen: VersionVector::default(), order, version: 1, ops }, thing, false).unwrap();
     let merged = column(&model, &FieldsView::new(thing, &fields));
     assert_eq!(merged, column(&model, &document(thing, &fields)), "{expression}: state and document agree");
     merged

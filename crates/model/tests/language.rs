@@ -119,8 +119,8 @@ fn effects_run_for_each_element_and_only_when_they_should() {
     assert_eq!(
         shown,
         [
-            ("limit", None, Action::Set { value: Value::Int(-5), by: Some(Value::Int(7)) }),
-            ("frozen", None, Action::Set { value: Value::Bool(true), by: None }),
+            ("limit", None, Action::Set { value: Value::Int(-5), by: Some(Value::Int(7)), rule: Some(Box::new(Policy::MaxBy)) }),
+            ("frozen", None, Action::Set { value: Value::Bool(true), by: None, rule: None }),
             ("notes", eve.clone(), Action::Insert(Value::str("x"))),
             ("notes", eve.clone(), Action::Insert(Value::str("y"))),
             ("notes", eve, Action::Remove(Value::str("old"))),

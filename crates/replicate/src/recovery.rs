@@ -109,23 +109,26 @@ impl Recovery {
             }
         }
         unheard.add(self.region(), &silent, &ends).await?;
-        self.note(&unheard);
         if self.is_new(&ends) {
-            self.expect_late(&ends);
+            self.expect_late(&ends).await?;
         }
+        self.note(&unheard);
         Ok(unheard)
     }
 
     async fn watch(&self, mut claims: mpsc::Receiver<Claim>, unheard: &mut Unheard) {
         let mut backoff = Backoff::new(RECOVERY_PAUSE_FIRST, RECOVERY_PAUSE_MAX);
         loop {
-            let pause = if unheard.is_empty() { RECOVERY_PAUSE_MAX } else { backoff.next(self.env()).max(RECOVERY_PAUSE_FIRST) };
+            let pause = match unheard.is_empty() && self.late.lock().is_empty() {
+                true => RECOVERY_PAUSE_MAX,
+                false => backoff.next(self.env()).max(RECOVERY_PAUSE_FIRST),
+            };
             let claim = self.env().timeout(pause, claims.recv()).await;
             if !self.region().leases.holds_region() {
                 continue;
             }
             if let Some(Some(claim)) = claim
-                && let Err(error) = self.look_into(claim).await
+                && let Err(error) = self.look_into(claim, unheard).await
             {
                 tracing::error!(%error, "a claim that this store is an old copy can't be looked into");
             }
@@ -135,15 +138,19 @@ impl Recovery {
                     backoff.reset();
                 }
             }
-            self.note(unheard);
             self.fetch_late().await;
+            self.note(unheard);
         }
     }
 
-    /// A frame of an older epoch may still be on its way to a peer that had nothing of it when it was asked.
-    fn expect_late(&self, ends: &Ends) {
-        let mut late = self.late.lock();
-        self.region().peers().for_each(|peer| _ = late.entry(peer).or_insert_with(|| ends.clone()));
+    /// A frame of an older epoch may still be on its way to a peer that had nothing of it when it was asked. Each shard's log gets an
+    /// entry of the new one, so that it is known when nothing is any more.
+    async fn expect_late(&self, ends: &Ends) -> Result<(), CommitError> {
+        {
+            let mut late = self.late.lock();
+            self.region().living_peers().for_each(|peer| _ = late.entry(peer).or_insert_with(|| ends.clone()));
+        }
+        self.writer.mark_life().await
     }
 
     /// Asks the peers again, until they have applied entries of the current epoch in every shard: such a peer copies no older ones any
@@ -151,6 +158,10 @@ impl Recovery {
     async fn fetch_late(&self) {
         let expected = self.late.lock().clone();
         for (peer, since) in expected {
+            if self.region().is_lost(peer) {
+                self.late.lock().remove(&peer);
+                continue;
+            }
             let (me, epoch) = (self.region().me, self.region().life().epoch);
             let board = &self.region().board;
             let past = board.shards().all(|shard| board.known(shard, peer).get(me).epoch >= epoch);
@@ -161,7 +172,7 @@ impl Recovery {
     }
 
     /// Asks whether the claim is true, and recovers if it is. Asked again at most once in [`RECOVERY_WAIT`].
-    async fn look_into(&self, claim: Claim) -> Result<(), Failure> {
+    async fn look_into(&self, claim: Claim, unheard: &Unheard) -> Result<(), Failure> {
         tracing::debug!(shard = claim.shard.0, position = ?claim.position, "somebody claims to have more of this region's log");
         let ends = self.ends().await?;
         let asked = self.ask(&ends).await?;
@@ -175,7 +186,8 @@ impl Recovery {
             for &peer in &asked.holders {
                 failed = failed.and(self.copy_back(peer, &ends).await);
             }
-            self.expect_late(&ends);
+            self.expect_late(&ends).await?;
+            self.note(unheard);
             self.source.allow_seals(true);
             self.gate.recovered();
         } else {
@@ -276,16 +288,20 @@ impl Recovery {
         Ok(())
     }
 
-    /// What this region spent may be among what they hold.
+    /// What this region spent may be among what they hold, or what is on its way to them.
     fn note(&self, unheard: &Unheard) {
-        let living = unheard.peers().into_iter().map(|(peer, _)| peer).filter(|peer| !self.region().is_lost(*peer));
-        self.region().set_unheard(living.collect());
+        let mut peers: Vec<RegionId> = unheard.peers().into_iter().map(|(peer, _)| peer).chain(self.late.lock().keys().copied()).collect();
+        peers.sort_unstable();
+        peers.dedup();
+        self.region().set_unheard(peers.into_iter().filter(|peer| !self.region().is_lost(*peer)).collect());
     }
 
-    /// Whether nothing was written in the current epoch yet, while there are older ones; `ends` as they were found.
+    /// Whether nothing was written in the current epoch yet, while there are older ones, or may be: the region took commands before. `ends` as
+    /// they were found.
     fn is_new(&self, ends: &Ends) -> bool {
         let epoch = self.region().life().epoch;
-        ends.values().all(|end| end.epoch < epoch) && ends.values().any(|end| *end != Position::ZERO)
+        let older = ends.values().any(|end| *end != Position::ZERO) || self.region().life().admitted;
+        older && !self.region().alone() && ends.values().all(|end| end.epoch < epoch)
     }
 
     async fn new_life(&self, reason: &str) -> Result<(), CommitError> {

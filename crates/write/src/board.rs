@@ -208,6 +208,20 @@ impl Board {
         parked.len()
     }
 
+    /// Returns how many are left.
+    pub(crate) fn unpark(&self, id: &AggregateId) -> usize {
+        let mut parked = self.parked.lock();
+        parked.remove(id);
+        parked.len()
+    }
+
+    /// These are all of them.
+    pub(crate) fn set_parked(&self, all: BTreeMap<AggregateId, String>) -> usize {
+        let mut parked = self.parked.lock();
+        *parked = all;
+        parked.len()
+    }
+
     /// There are notices of void causes for this shard.
     pub(crate) fn poke(&self, shard: ShardId) {
         self.notices[usize::from(shard.0)].notify_one();

@@ -1,7 +1,7 @@
 //! A document as clients see it. Equal states give equal bytes in every region.
 
 use crate::Aggregate;
-use sterna_crdt::{Candidate, Clock, Field, FieldKind, Policy, key_text};
+use sterna_crdt::{Candidate, Clock, Field, FieldKind, key_text};
 use sterna_log::Membership;
 use sterna_model::json::{write_state, write_string, write_value};
 use sterna_model::{AggregateType, FieldDef};
@@ -30,23 +30,23 @@ pub fn document_json(of: &AggregateType, id: &str, aggregate: &Aggregate, member
     out
 }
 
-/// The fields with values to decide between, each with its member of `conflicts` as JSON: the values of a `keep` register that has several;
+/// The fields with values to decide between, each with its member of `conflicts` as JSON: the values of a register that keeps several;
 /// of a map of such registers, these by key.
 pub fn undecided<'m>(of: &'m AggregateType, aggregate: &Aggregate, membership: &Membership) -> Vec<(&'m FieldDef, String)> {
     let found = |def: &'m FieldDef| {
         let field = aggregate.fields.field(def.stored())?;
         let mut out = String::new();
         match &def.kind {
-            FieldKind::Register(Policy::Keep) if has_several(field) => write_candidates(field, membership, &mut out),
-            FieldKind::Map(inner) if **inner == FieldKind::Register(Policy::Keep) => {
-                for (key, entry) in field.entries().filter(|(_, entry)| has_several(entry)) {
+            FieldKind::Map(inner) => {
+                for (key, entry) in field.entries().filter(|(_, entry)| has_several(entry, inner)) {
                     out.push(if out.is_empty() { '{' } else { ',' });
                     write_string(&key_text(key), &mut out);
                     out.push(':');
-                    write_candidates(entry, membership, &mut out);
+                    write_candidates(entry.undecided(inner), membership, &mut out);
                 }
                 out.push_str(if out.is_empty() { "" } else { "}" });
             }
+            kind if has_several(field, kind) => write_candidates(field.undecided(kind), membership, &mut out),
             _ => {}
         }
         (!out.is_empty()).then_some((def, out))
@@ -55,12 +55,12 @@ pub fn undecided<'m>(of: &'m AggregateType, aggregate: &Aggregate, membership: &
 }
 
 /// Somebody has to decide.
-pub(crate) fn has_several(register: &Field) -> bool {
-    register.candidates().len() > 1
+pub(crate) fn has_several(register: &Field, kind: &FieldKind) -> bool {
+    register.undecided(kind).len() > 1
 }
 
-fn write_candidates(register: &Field, membership: &Membership, out: &mut String) {
-    for (at, candidate) in register.candidates().enumerate() {
+fn write_candidates<'a>(values: impl Iterator<Item = Candidate<'a>>, membership: &Membership, out: &mut String) {
+    for (at, candidate) in values.enumerate() {
         out.push(if at == 0 { '[' } else { ',' });
         write_candidate(&candidate, membership, out);
     }

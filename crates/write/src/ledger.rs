@@ -93,6 +93,7 @@ fn row(region: &Region, model: &Model, record: &LedgerRecord) -> serde_json::Val
         "field": field.map_or(&*record.field, |def| &def.name),
         "element": record.element.as_ref().map(json),
         "rule": record.rule,
+        "version": record.version,
         "loser": event(record.loser),
         "winner": record.winner.map(event),
         "values": { "lost": record.lost.as_ref().map(json), "won": record.won.as_ref().map(json) },

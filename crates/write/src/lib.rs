@@ -25,8 +25,10 @@ mod shard;
 mod states;
 mod stores;
 mod tail;
+mod tails;
 mod tally;
 mod touched;
+mod unpark;
 mod writer;
 
 pub use aggregate::{Aggregate, Open};

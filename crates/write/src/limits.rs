@@ -57,6 +57,13 @@ pub const RECOVER_PAUSE: Duration = Duration::from_millis(200);
 pub const MERGE_PAUSE: Duration = Duration::from_millis(500);
 /// Entries read at once to be merged, in bytes.
 pub const MERGE_READ_BYTES: usize = 256_000;
+/// Events of one log that a parked aggregate is given at once when it is tried again; about so many.
+pub const UNPARK_EVENTS_MAX: usize = 256;
+/// Between looks at what other processes of the region have parked.
+pub const PARKED_LOOK: Duration = Duration::from_secs(5);
+/// Records read at once, and the pause after it, to count what tails had when the process began.
+pub const TAILS_PAGE: usize = 500;
+pub const TAILS_PAUSE: Duration = Duration::from_millis(10);
 /// Aggregates with a tail that one shard remembers to close; more are searched for in quiet times.
 pub const SWEEP_AGGREGATES_MAX: usize = 1_024;
 /// Of these, how many are looked at in one batch.

@@ -66,7 +66,7 @@ impl Metrics {
             tail_events: IntGaugeVec::new(
                 Opts::new(
                     "sterna_write_tail_events",
-                    "Events that something concurrent may still join, in aggregates written by this process.",
+                    "Events that something concurrent may still join, by type. After a start it takes a while to count what was there before.",
                 ),
                 &["type"],
             )

@@ -2,9 +2,10 @@
 
 use crate::escrow::{GIVE_COMMAND, Give, Lack};
 use crate::keys::home::HomeRecord;
-use crate::keys::parked;
 use crate::limits::{ARGS_BYTES_MAX, KEY_BYTES_MAX, QUEUED_COMMANDS_MAX, QUEUED_MERGES_MAX, RIGHTS_WAIT};
 use crate::shard::{HomeOrder, Job, MergeInput, MergeJob, Shard, Standing};
+use crate::tails::Tails;
+use crate::unpark::Unparker;
 use crate::{Accepted, Command, Fence, Gate, Logs, Metrics, Refused, Region, States};
 use bytes::Bytes;
 use futures::FutureExt;
@@ -105,7 +106,7 @@ impl Writer {
         let states = Arc::new(States::new(Arc::clone(&region)));
         let metrics = Metrics::new(registry);
         metrics.declare(&region.model());
-        load_parked(&region, &metrics).await?;
+        let tails = Tails::begin(&region, &metrics).await?;
         let mut shards = Vec::new();
         for id in region.board.shards() {
             let standing = Standing::load(&region, &logs, id).await?;
@@ -116,9 +117,22 @@ impl Writer {
             scope.spawn(Shard::new((Arc::clone(&region), scope.clone()), id, parts, (taken_commands, taken_merges), standing).run());
             shards.push(Inputs { commands, merges });
         }
+        let unparker = Unparker {
+            region: Arc::clone(&region),
+            logs: Arc::clone(&logs),
+            states: Arc::clone(&states),
+            metrics: metrics.clone(),
+            shards: shards.iter().map(|inputs: &Inputs| inputs.merges.clone()).collect(),
+        };
+        // The status shows them from the first moment.
+        unparker.load().await?;
         crate::leases::start(&region, scope);
         crate::tail::start(&region, scope);
         scope.spawn_until_stop(crate::expire::run(Arc::clone(&region)));
+        scope.spawn_until_stop(unparker.run());
+        if let Some(tails) = tails {
+            scope.spawn_until_stop(tails.count());
+        }
         Ok(Arc::new_cyclic(|me| Self {
             me: me.clone(),
             broker: OnceLock::new(),
@@ -406,6 +420,18 @@ impl Writer {
         Ok(())
     }
 
+    /// Writes an entry into each shard's log, with which the present life begins. Once a peer has applied it, nothing of the lives before
+    /// is on its way to it any more.
+    pub async fn mark_life(&self) -> Result<(), CommitError> {
+        let stopping = || CommitError::Unavailable("it is stopping".to_owned());
+        for shard in &self.shards {
+            let (done, written) = oneshot::channel();
+            shard.merges.send(MergeInput::Begin(done)).await.map_err(|_| stopping())?;
+            written.await.map_err(|_| stopping())?;
+        }
+        Ok(())
+    }
+
     async fn try_again(&self, command: Command, asked: bool) -> Answer {
         let (mut job, reply) = self.job(command)?;
         job.asked = asked;
@@ -500,21 +526,8 @@ pub(crate) fn made_by(key: &str) -> Option<RegionId> {
     region.parse().ok().filter(|_| hex).map(RegionId)
 }
 
-async fn load_parked(region: &Region, metrics: &Metrics) -> Result<(), ReadError> {
-    for store in region.stores.all() {
-        let snapshot = store.snapshot().await?;
-        for (key, reason) in sterna_store::scan_all(&*snapshot, parked::all()).await? {
-            if let Some(id) = parked::parse(&key) {
-                tracing::warn!(aggregate = %id, reason = %String::from_utf8_lossy(&reason), "is parked");
-                metrics.parked_aggregates.set(region.board.park(&id, &String::from_utf8_lossy(&reason)) as i64);
-            }
-        }
-    }
-    Ok(())
-}
-
 /// The first 16 bytes of the BLAKE3 hash of the command's name and canonical arguments.
-fn body_hash(command: &str, args_json: &str) -> [u8; 16] {
+pub(crate) fn body_hash(command: &str, args_json: &str) -> [u8; 16] {
     let mut hasher = blake3::Hasher::new();
     hasher.update(command.as_bytes()).update(b"\n").update(args_json.as_bytes());
     *hasher.finalize().as_bytes().first_chunk().expect("a hash has 32 bytes")

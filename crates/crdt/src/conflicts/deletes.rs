@@ -33,7 +33,7 @@ pub(super) fn track<'a>(updates: &[&'a Update]) -> Track<'a> {
 fn select<'a>(updates: &[&'a Update], wanted: impl Fn(&Update) -> bool) -> Track<'a> {
     let mut track = Track::default();
     for update in updates.iter().filter(|update| wanted(update)) {
-        track.push(Act { update, value: &Value::Null, by: None, live: true }, |_, _| Ordering::Equal);
+        track.push(Act { update, value: &Value::Null, by: None, rule: None, live: true }, |_, _| Ordering::Equal);
     }
     track
 }
@@ -43,5 +43,6 @@ pub(super) fn deletes(update: &Update, wins: bool) -> bool {
 }
 
 fn row(loser: &Update, winner: &Update, rule: Rule) -> Row {
-    Row { field: Name::from(""), element: None, loser: loser.dot, winner: Some(winner.dot), rule, lost: None, won: None }
+    let version = loser.version.max(winner.version);
+    Row { field: Name::from(""), element: None, loser: loser.dot, winner: Some(winner.dot), rule, version, lost: None, won: None }
 }

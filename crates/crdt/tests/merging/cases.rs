@@ -3,14 +3,14 @@
 use crate::history::{op, schema, set};
 use sterna_crdt::conflicts::{Rule, rows};
 use sterna_crdt::{
-    Action, ApplyError, Clock, Dot, FieldKind, Fields, Incarnation, Name, Op, Order, RegionId, Side, Update, Value, VersionVector,
+    Action, ApplyError, Clock, Dot, FieldKind, Fields, Incarnation, Name, Op, Order, Policy, RegionId, Side, Update, Value, VersionVector,
 };
 
 fn update(region: u16, n: u64, clock: u64, seen: &[&Update], ops: Vec<Op>) -> Update {
     let incarnation = Incarnation::new(RegionId(region), 1);
     let mut vector: VersionVector = seen.iter().map(|u| u.dot).collect();
     seen.iter().for_each(|u| vector.join(&u.seen));
-    Update { dot: Dot { incarnation, n }, seen: vector, order: Order { clock: Clock(clock), incarnation }, ops }
+    Update { dot: Dot { incarnation, n }, seen: vector, order: Order { clock: Clock(clock), incarnation }, version: 1, ops }
 }
 
 fn merged(updates: &[&Update]) -> Fields {
@@ -217,10 +217,56 @@ fn a_long_partition_grows_only_counters() {
         |n| op("latest", None, set(n as i64)),
         |n| op("max", None, set(n as i64)),
         |_| op("set", None, Action::Insert(Value::Int(1))),
-        |_| op("flag", None, Action::Set { value: Value::Bool(true), by: None }),
+        |_| op("flag", None, Action::Set { value: Value::Bool(true), by: None, rule: None }),
     ];
     for ops in flat {
         assert!(of(ops) < 64);
     }
     assert!(of(|_| op("count", None, Action::Add(1))) < 5_000);
+}
+
+/// As made under a version of the model with this rule.
+fn under(version: u32, rule: Policy, mut update: Update) -> Update {
+    update.version = version;
+    for op in &mut update.ops {
+        if let Action::Set { rule: of, .. } = &mut op.action {
+            *of = Some(Box::new(rule.clone()));
+        }
+    }
+    update
+}
+
+#[test]
+fn between_sets_of_two_versions_the_rule_of_the_later_one_decides() {
+    let first = Policy::Prefer(vec![RegionId(0)]);
+    let old = under(1, Policy::Latest, update(0, 1, 1, &[], vec![op("latest", None, set(1))]));
+    let new = under(2, first, update(1, 1, 2, &[], vec![op("latest", None, set(2))]));
+    for order in [[&old, &new], [&new, &old]] {
+        assert_eq!(value(&merged(&order), "latest"), Value::Int(1), "the preferred region's, though it is older");
+        let row = &rows(&order, &schema())[0];
+        assert_eq!((row.loser, row.winner, row.rule, row.version), (new.dot, Some(old.dot), Rule::Prefer, 2));
+    }
+}
+
+#[test]
+fn sets_of_the_old_version_stay_decided_by_the_old_rule_once_those_of_the_new_one_are_removed() {
+    let set_of = |region, clock, n| update(region, 1, clock, &[], vec![op("latests", key(), set(n))]);
+    let first = || Policy::Prefer(vec![RegionId(0), RegionId(2)]);
+    let (a, b) = (under(1, Policy::Latest, set_of(0, 1, 1)), under(1, Policy::Latest, set_of(1, 2, 2)));
+    let c = under(2, first(), set_of(2, 3, 3));
+    let removal = update(2, 2, 4, &[&c], vec![op("latests", key(), Action::RemoveKey)]);
+    let shown = |updates: &[&Update]| match value(&merged(updates), "latests") {
+        Value::Object(entries) => entries[0].1.clone(),
+        other => panic!("{other:?} is no map"),
+    };
+    assert_eq!(shown(&[&a, &b, &c]), Value::Int(1));
+    assert_eq!(shown(&[&a, &b, &c, &removal]), Value::Int(2));
+    assert_eq!(shown(&[&c, &removal, &b, &a]), Value::Int(2));
+    let ledger = rows(&[&a, &b, &c, &removal], &schema());
+    let lost = |of: &Update| {
+        ledger.iter().find(|row| row.loser == of.dot && row.rule != Rule::AddWins).map(|row| (row.winner, row.rule, row.version))
+    };
+    assert_eq!(lost(&a), Some((Some(b.dot), Rule::Latest, 1)), "it is hidden in the end, so the ledger says by what");
+    assert_eq!(lost(&b), Some((Some(a.dot), Rule::Prefer, 2)));
+    assert_eq!(lost(&c), Some((Some(a.dot), Rule::Prefer, 2)));
 }

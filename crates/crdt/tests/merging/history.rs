@@ -8,7 +8,7 @@ pub const REPLICAS: usize = 3;
 
 #[derive(Clone, Debug)]
 enum Step {
-    Write { replica: usize, ops: Vec<Op>, jump: u64 },
+    Write { replica: usize, ops: Vec<Op>, jump: u64, upgrade: bool },
     Pull { to: usize, from: usize, at_most: usize },
     Restore { replica: usize },
 }
@@ -46,7 +46,7 @@ pub fn op(field: &str, key: Option<Value>, action: Action) -> Op {
 }
 
 pub fn set(value: impl Into<Option<i64>>) -> Action {
-    Action::Set { value: value.into().map_or(Value::Null, Value::Int), by: None }
+    Action::Set { value: value.into().map_or(Value::Null, Value::Int), by: None, rule: None }
 }
 
 fn small() -> impl Strategy<Value = Value> {
@@ -56,7 +56,9 @@ fn small() -> impl Strategy<Value = Value> {
 /// What may be done to a field of this kind, or to an entry of a map of it.
 fn action(kind: &FieldKind) -> BoxedStrategy<Action> {
     match kind {
-        FieldKind::Register(_) => (small(), proptest::option::of(small())).prop_map(|(value, by)| Action::Set { value, by }).boxed(),
+        FieldKind::Register(_) => {
+            (small(), proptest::option::of(small())).prop_map(|(value, by)| Action::Set { value, by, rule: None }).boxed()
+        }
         FieldKind::Counter => (-3..5i64).prop_map(Action::Add).boxed(),
         FieldKind::Bounded { .. } => prop_oneof![
             (-3..5i64).prop_map(Action::Add),
@@ -67,7 +69,7 @@ fn action(kind: &FieldKind) -> BoxedStrategy<Action> {
             }),
         ]
         .boxed(),
-        FieldKind::Flag => any::<bool>().prop_map(|yes| Action::Set { value: Value::Bool(yes), by: None }).boxed(),
+        FieldKind::Flag => any::<bool>().prop_map(|yes| Action::Set { value: Value::Bool(yes), by: None, rule: None }).boxed(),
         FieldKind::Set => {
             (any::<bool>(), small()).prop_map(|(insert, value)| if insert { Action::Insert(value) } else { Action::Remove(value) }).boxed()
         }
@@ -87,8 +89,8 @@ pub fn histories(fields: &'static [&'static str], steps: usize) -> BoxedStrategy
     let delete = any::<bool>().prop_map(|wins| op("", None, Action::Delete { wins }));
     let with_deletes = prop_oneof![12 => of_fields.clone(), 1 => delete];
     let of = move |ops: BoxedStrategy<Op>| {
-        let write = (0..REPLICAS, vec(ops, 0..4), prop_oneof![4 => Just(0u64), 1 => 0..20u64])
-            .prop_map(|(replica, ops, jump)| Step::Write { replica, ops, jump });
+        let write = (0..REPLICAS, vec(ops, 0..4), prop_oneof![4 => Just(0u64), 1 => 0..20u64], proptest::bool::weighted(0.08))
+            .prop_map(|(replica, ops, jump, upgrade)| Step::Write { replica, ops, jump, upgrade });
         let pull = (0..REPLICAS, 0..REPLICAS, 1..6usize).prop_map(|(to, from, at_most)| Step::Pull { to, from, at_most });
         let restore = (0..REPLICAS).prop_map(|replica| Step::Restore { replica });
         vec(prop_oneof![20 => write, 14 => pull, 1 => restore], 1..steps)
@@ -100,28 +102,52 @@ struct Writer {
     incarnation: Incarnation,
     seen: VersionVector,
     clock: u64,
+    version: u32,
+}
+
+/// The rules take turns from one version of the model to the next; a lattice stays one.
+fn rule(field: &str, version: u32) -> Option<Box<Policy>> {
+    let prefer = || Policy::Prefer(vec![RegionId(2), RegionId(0)]);
+    let turns = [Policy::Latest, Policy::Keep, prefer(), Policy::MaxBy, Policy::MinBy];
+    let (_, kind) = schema().into_iter().find(|(name, _)| *name == field)?;
+    let policy = match kind {
+        FieldKind::Register(policy) => policy,
+        FieldKind::Map(inner) => match *inner {
+            FieldKind::Register(policy) => policy,
+            _ => return None,
+        },
+        _ => return None,
+    };
+    let at = turns.iter().position(|turn| *turn == policy)?;
+    let now = turns[(at + version as usize - 1) % turns.len()].clone();
+    (now != Policy::Latest).then(|| Box::new(now))
 }
 
 fn play(steps: &[Step]) -> History {
     let fresh = |region| Incarnation::new(RegionId(region as u16), 1);
-    let mut writers: Vec<_> = (0..REPLICAS).map(|r| Writer { incarnation: fresh(r), seen: VersionVector::default(), clock: 0 }).collect();
+    let mut writers: Vec<_> =
+        (0..REPLICAS).map(|r| Writer { incarnation: fresh(r), seen: VersionVector::default(), clock: 0, version: 1 }).collect();
     let mut all: Vec<Update> = Vec::new();
     for step in steps {
         match step {
-            Step::Write { replica, ops, jump } => {
+            Step::Write { replica, ops, jump, upgrade } => {
                 let writer = &mut writers[*replica];
                 writer.clock += 1 + jump;
+                writer.version += u32::from(*upgrade);
                 let dot = Dot { incarnation: writer.incarnation, n: writer.seen.get(writer.incarnation) + 1 };
                 let order = Order { clock: Clock(writer.clock), incarnation: writer.incarnation };
                 let mut ops = ops.clone();
                 for op in &mut ops {
+                    if let Action::Set { rule: of, .. } = &mut op.action {
+                        *of = rule(&op.field, writer.version);
+                    }
                     if let Action::Give { to, .. } = &mut op.action
                         && *to == writer.incarnation.region()
                     {
                         *to = RegionId((to.0 + 1) % REPLICAS as u16);
                     }
                 }
-                all.push(Update { dot, seen: writer.seen.clone(), order, ops });
+                all.push(Update { dot, seen: writer.seen.clone(), order, version: writer.version, ops });
                 writer.seen.add(dot);
             }
             Step::Pull { to, from, at_most } => {
@@ -132,6 +158,7 @@ fn play(steps: &[Step]) -> History {
                 for update in missing.into_iter().take(*at_most) {
                     target.seen.add(update.dot);
                     target.clock = target.clock.max(update.order.clock.0);
+                    target.version = target.version.max(update.version);
                 }
             }
             Step::Restore { replica } => {

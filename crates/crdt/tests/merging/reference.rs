@@ -12,7 +12,7 @@ pub struct Visible {
     pub created: Option<Clock>,
     pub updated: Option<Clock>,
     pub values: BTreeMap<String, Value>,
-    /// The dots of a `keep` register's values, by field and key.
+    /// The dots of a register's values, by field and key, where several are kept.
     pub kept: BTreeMap<(String, Option<Value>), Vec<Dot>>,
 }
 
@@ -74,7 +74,7 @@ fn takes(r: &Update, op: &Op, kind: &FieldKind) -> bool {
 
 fn set_of(op: &Op) -> (&Value, &Value) {
     match &op.action {
-        Action::Set { value, by } => (value, by.as_ref().unwrap_or(&Value::Null)),
+        Action::Set { value, by, .. } => (value, by.as_ref().unwrap_or(&Value::Null)),
         other => panic!("{other:?} sets nothing"),
     }
 }
@@ -113,9 +113,20 @@ fn one_each<'a>(policy: &Policy, sets: Vec<(&'a Update, &'a Op)>) -> Vec<(&'a Up
     by_dot.into_values().collect()
 }
 
+/// A lattice is one for good; else the rule of the highest version of the model decides, which each set brings with it.
+fn rule_among<'a>(field: &'a Policy, sets: &[(&'a Update, &'a Op)]) -> &'a Policy {
+    if matches!(field, Policy::Max | Policy::Min) {
+        return field;
+    }
+    let newest = sets.iter().max_by_key(|(u, _)| (u.version, u.order));
+    let rule = newest.and_then(|(_, op)| if let Action::Set { rule, .. } = &op.action { rule.as_deref() } else { None });
+    rule.unwrap_or(&Policy::Latest)
+}
+
 fn leaf_value(kind: &FieldKind, live: Vec<(&Update, &Op)>) -> Value {
     match kind {
         FieldKind::Register(policy) => {
+            let policy = rule_among(policy, &live);
             let best = one_each(policy, live).into_iter().max_by_key(|(u, op)| rank(policy, u, op));
             best.map_or(Value::Null, |(_, op)| set_of(op).0.clone())
         }
@@ -155,8 +166,9 @@ pub fn fold(all: &[&Update], schema: &[(&'static str, FieldKind)]) -> Visible {
     };
     for (name, kind) in schema {
         let mut keep = |key: Option<&Value>, kind: &FieldKind, live: &[(&Update, &Op)]| {
-            if matches!(kind, FieldKind::Register(Policy::Keep)) && !live.is_empty() {
-                let mut sets = one_each(&Policy::Keep, live.to_vec());
+            let FieldKind::Register(policy) = kind else { return };
+            let mut sets = one_each(&Policy::Keep, live.to_vec());
+            if *rule_among(policy, live) == Policy::Keep && sets.len() > 1 {
                 sets.sort_by_key(|(u, _)| u.order);
                 out.kept.insert((name.to_string(), key.cloned()), sets.iter().map(|(u, _)| u.dot).collect());
             }
@@ -190,7 +202,16 @@ pub fn ledger<'a>(all: &[&'a Update], schema: &[(&'static str, FieldKind)]) -> B
     let live: Vec<&'a Update> = all.iter().copied().filter(|u| !overruled(u, all)).collect();
     let mut rows = BTreeSet::new();
     let mut whole = |loser: &Update, winner: &Update, rule| {
-        rows.insert(Row { field: Name::from(""), element: None, loser: loser.dot, winner: Some(winner.dot), rule, lost: None, won: None })
+        rows.insert(Row {
+            field: Name::from(""),
+            element: None,
+            loser: loser.dot,
+            winner: Some(winner.dot),
+            rule,
+            version: loser.version.max(winner.version),
+            lost: None,
+            won: None,
+        })
     };
     for u in all.iter().filter(|u| overruled(u, all) && more_than_delete(u)) {
         let winner = all.iter().filter(|d| wins(d) && d.concurrent(u)).max_by_key(|d| d.order);
@@ -210,7 +231,7 @@ pub fn ledger<'a>(all: &[&'a Update], schema: &[(&'static str, FieldKind)]) -> B
                 ops.filter(|(_, op)| *op.field == **name && op.key == *key).collect()
             };
             let (all, here) = (here(all), here(&live));
-            set_rows(name, key, inner, &all, &here, &mut rows);
+            set_rows(name, key, inner, &all, &here, &removals(&live, name, key), &mut rows);
             removal_rows(name, key, inner, &here, &mut rows);
         }
     }
@@ -225,28 +246,41 @@ fn one_per_pair(rows: BTreeSet<Row>) -> BTreeSet<Row> {
 
 type Done<'a> = [(&'a Update, &'a Op)];
 
+/// Updates that removed whatever they had seen there.
+fn removals<'a>(live: &[&'a Update], name: &str, key: &Option<Value>) -> Vec<&'a Update> {
+    let removes = |op: &Op| key.is_some() && *op.field == *name && op.key == *key && op.action == Action::RemoveKey;
+    live.iter().copied().filter(|u| deletes(u) || u.ops.iter().any(removes)).collect()
+}
+
 /// `all` may have decided, only `live` ones win and lose.
-fn set_rows(name: &str, key: &Option<Value>, kind: &FieldKind, all: &Done, live: &Done, rows: &mut BTreeSet<Row>) {
-    let (policy, rule, lattice) = match kind {
-        FieldKind::Register(policy) => (policy.clone(), rule_of(policy), matches!(policy, Policy::Max | Policy::Min)),
-        FieldKind::Flag => (Policy::Max, Rule::TrueWins, false),
+fn set_rows(name: &str, key: &Option<Value>, kind: &FieldKind, all: &Done, live: &Done, gone: &[&Update], rows: &mut BTreeSet<Row>) {
+    let (field, flag) = match kind {
+        FieldKind::Register(policy) => (policy, false),
+        FieldKind::Flag => (&Policy::Max, true),
         _ => return,
     };
-    let (all, sets) = (sets_of(&policy, all), sets_of(&policy, live));
-    let best = |(u, op): &(&Update, &Op)| rank(&policy, u, op);
+    let lattice = matches!(field, Policy::Max | Policy::Min) && !flag;
+    let (all, sets) = (sets_of(field, all), sets_of(field, live));
     for e in &sets {
-        let decided = |w: &Update| all.iter().any(|d| e.0.before(d.0) && !w.before(d.0) && (!lattice || best(d) > best(e)));
-        let beat = sets.iter().filter(|w| e.0.concurrent(w.0) && best(w) > best(e) && !decided(w.0)).max_by_key(|w| best(w));
-        if let Some(w) = beat.filter(|w| set_of(w.1).0 != set_of(e.1).0) {
-            rows.insert(Row {
-                field: Name::from(name),
-                element: key.clone(),
-                loser: e.0.dot,
-                winner: Some(w.0.dot),
-                rule,
-                lost: Some(set_of(e.1).0.clone()),
-                won: Some(set_of(w.1).0.clone()),
-            });
+        let better = |d: &(&Update, &Op)| rank(field, d.0, d.1) > rank(field, e.0, e.1);
+        let decided = |w: &Update| all.iter().any(|d| e.0.before(d.0) && !w.before(d.0) && (!lattice || better(d)));
+        let rivals: Vec<_> = sets.iter().copied().filter(|w| e.0.concurrent(w.0) && !decided(w.0)).collect();
+        // Somebody who had not seen `e` removed what else was set.
+        let removed = |w: &Update| gone.iter().any(|r| r.concurrent(e.0) && w.before(r));
+        let left: Vec<_> = rivals.iter().copied().filter(|w| !removed(w.0)).collect();
+        let beats = |rivals: &[(&'_ Update, &'_ Op)]| {
+            let with: Vec<_> = rivals.iter().copied().chain([*e]).collect();
+            let policy = rule_among(field, &with);
+            let best = |(u, op): &(&Update, &Op)| rank(policy, u, op);
+            let winner = rivals.iter().copied().max_by_key(best).filter(|w| best(w) > best(e))?;
+            let version = with.iter().map(|(u, _)| u.version).max()?;
+            Some((winner.0.dot, set_of(winner.1).0.clone(), if flag { Rule::TrueWins } else { rule_of(policy) }, version))
+        };
+        let beaten = beats(&rivals).or_else(|| beats(&left));
+        if let Some((winner, won, rule, version)) = beaten.filter(|(_, won, ..)| won != set_of(e.1).0) {
+            let (field, element) = (Name::from(name), key.clone());
+            let lost = Some(set_of(e.1).0.clone());
+            rows.insert(Row { field, element, loser: e.0.dot, winner: Some(winner), rule, version, lost, won: Some(won) });
         }
     }
 }
@@ -285,9 +319,9 @@ fn removal_rows(name: &str, key: &Option<Value>, kind: &FieldKind, here: &[(&Upd
                 _ => Value::Null,
             };
             if winners.insert(a.dot) {
-                let (loser, winner) = (r.dot, Some(a.dot));
+                let (loser, winner, version) = (r.dot, Some(a.dot), r.version.max(a.version));
                 let field = Name::from(name);
-                rows.insert(Row { field, element, loser, winner, rule: Rule::AddWins, lost: None, won: Some(won) });
+                rows.insert(Row { field, element, loser, winner, rule: Rule::AddWins, version, lost: None, won: Some(won) });
             }
         }
     }

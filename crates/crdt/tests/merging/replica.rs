@@ -2,7 +2,7 @@
 
 use crate::history::{History, schema};
 use crate::reference::Visible;
-use sterna_crdt::{FieldKind, Fields, Policy, Update, VersionVector};
+use sterna_crdt::{FieldKind, Fields, Update, Value, VersionVector};
 
 pub struct Replica<'a> {
     pub fields: Fields,
@@ -54,17 +54,18 @@ impl<'a> Replica<'a> {
 
 pub fn visible(fields: &Fields, schema: &[(&'static str, FieldKind)]) -> Visible {
     let mut out = Visible { present: fields.present(), created: fields.created(), updated: fields.updated(), ..Visible::default() };
-    let is_keep = |kind: &FieldKind| *kind == FieldKind::Register(Policy::Keep);
     for (name, kind) in schema {
         out.values.insert(name.to_string(), fields.value(name, kind));
         let Some(field) = fields.field(name) else { continue };
-        let dots = |field: &sterna_crdt::Field| field.candidates().map(|c| c.dot).collect();
-        match kind {
-            FieldKind::Map(inner) if is_keep(inner) => {
-                out.kept.extend(field.entries().map(|(key, entry)| ((name.to_string(), Some(key.clone())), dots(entry))));
+        let mut keep = |key: Option<&Value>, field: &sterna_crdt::Field, kind: &FieldKind| {
+            let dots: Vec<_> = field.undecided(kind).map(|c| c.dot).collect();
+            if !dots.is_empty() {
+                out.kept.insert((name.to_string(), key.cloned()), dots);
             }
-            kind if is_keep(kind) => drop(out.kept.insert((name.to_string(), None), dots(field))),
-            _ => {}
+        };
+        match kind {
+            FieldKind::Map(inner) => field.entries().for_each(|(key, entry)| keep(Some(key), entry, inner)),
+            kind => keep(None, field, kind),
         }
     }
     out

@@ -53,9 +53,9 @@ pub(super) fn schemas() -> Map<String, Value> {
             "conflict",
             json!({
                 "type": "object",
-                "required": ["type", "id", "field", "element", "rule", "loser", "winner", "values", "final"],
+                "required": ["type", "id", "field", "element", "rule", "version", "loser", "winner", "values", "final"],
                 "properties": {
-                    "type": text, "id": text, "field": { "type": ["string", "null"] }, "element": true, "rule": text,
+                    "type": text, "id": text, "field": { "type": ["string", "null"] }, "element": true, "rule": text, "version": { "type": "integer", "minimum": 0 },
                     "loser": { "$ref": "#/components/schemas/event.ref" },
                     "winner": { "oneOf": [{ "type": "null" }, { "$ref": "#/components/schemas/event.ref" }] },
                     "values": { "type": "object", "required": ["lost", "won"] },

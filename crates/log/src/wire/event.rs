@@ -7,12 +7,13 @@ use super::protobuf::{Field, Fields, Writer};
 use crate::codec::DecodeError;
 use crate::event::{Cause, Event, Reaction, Send};
 use std::sync::Arc;
-use sterna_crdt::{Clock, Dot, Incarnation, Order, Update, VersionVector};
+use sterna_crdt::{Clock, Dot, Incarnation, Name, Order, Update, VersionVector};
 
 const OPS: u32 = 8;
 
 pub(crate) fn write_event(to: &mut Writer, tag: u32, event: &Event) {
     let update = &*event.update;
+    debug_assert!(event.unreadable.is_none(), "what can't be read is copied as it came");
     to.message(tag, |to| {
         to.uint(1, u64::from(event.critical));
         to.bytes(2, event.kind.as_bytes());
@@ -31,7 +32,7 @@ pub(crate) fn write_event(to: &mut Writer, tag: u32, event: &Event) {
             to.some_bytes(14, answer.as_bytes());
         }
         to.bytes(15, event.actor.as_bytes());
-        to.uint(16, u64::from(event.model_version));
+        to.uint(16, u64::from(update.version));
         to.fixed(17, event.model_hash);
         event.reactions.iter().for_each(|reaction| write_reaction(to, 18, reaction));
         if let Some(cause) = &event.cause {
@@ -90,7 +91,11 @@ pub(crate) fn read_event(field: Field) -> Result<Event, DecodeError> {
                 if ops.is_empty() {
                     ops.reserve_exact(here.count(OPS));
                 }
-                ops.push(read_op(field)?);
+                match read_op(field) {
+                    Ok(op) => ops.push(op),
+                    // The entry's bytes are whole: it is of a newer release, and so is the event alone.
+                    Err(error) => event.unreadable = Some(format!("an operation can't be read: {error}").into()),
+                }
             }
             tag => event.read(tag, field)?,
         }
@@ -98,7 +103,8 @@ pub(crate) fn read_event(field: Field) -> Result<Event, DecodeError> {
     if n != seen.get(incarnation) + 1 {
         return Err(DecodeError::Malformed("dot: it does not follow the event's vector"));
     }
-    event.finish(Update { dot: Dot { incarnation, n }, seen, order: Order { clock, incarnation }, ops })
+    let version = event.model_version;
+    event.finish(Update { dot: Dot { incarnation, n }, seen, order: Order { clock, incarnation }, version, ops })
 }
 
 /// The fields of an event beside its update, while they are read.
@@ -119,6 +125,7 @@ struct Blank<'a> {
     cause: Option<Cause>,
     trace: &'a str,
     encryption_key: &'a str,
+    unreadable: Option<Name>,
 }
 
 impl<'a> Blank<'a> {
@@ -140,6 +147,7 @@ impl<'a> Blank<'a> {
             cause: None,
             trace: "",
             encryption_key: "",
+            unreadable: None,
         }
     }
 
@@ -179,12 +187,12 @@ impl<'a> Blank<'a> {
             body_hash: self.body_hash.ok_or(DecodeError::Malformed("body hash"))?,
             answer: self.answer.map(Into::into),
             actor: shared(self.actor),
-            model_version: self.model_version,
             model_hash: self.model_hash,
             reactions: self.reactions,
             cause: self.cause,
             trace: shared(self.trace),
             encryption_key: shared(self.encryption_key),
+            unreadable: self.unreadable,
         })
     }
 }

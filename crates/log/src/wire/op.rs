@@ -4,7 +4,7 @@ use super::names::shared;
 use super::protobuf::{Field, Fields, Writer};
 use super::value::{read_value, write_value};
 use crate::codec::DecodeError;
-use sterna_crdt::{Action, Op, RegionId, Value};
+use sterna_crdt::{Action, Op, Policy, RegionId, Value};
 
 pub(super) fn write_op(to: &mut Writer, tag: u32, op: &Op) {
     to.message(tag, |to| {
@@ -18,10 +18,13 @@ pub(super) fn write_op(to: &mut Writer, tag: u32, op: &Op) {
 
 fn write_action(to: &mut Writer, action: &Action) {
     match action {
-        Action::Set { value, by } => to.message(3, |to| {
+        Action::Set { value, by, rule } => to.message(3, |to| {
             write_value(to, 1, value);
             if let Some(by) = by {
                 write_value(to, 2, by);
+            }
+            if let Some(rule) = rule {
+                write_rule(to, 3, rule);
             }
         }),
         Action::Add(amount) => to.some_sint(4, *amount),
@@ -60,15 +63,54 @@ pub(super) fn read_op(field: Field) -> Result<Op, DecodeError> {
 }
 
 fn set(mut fields: Fields) -> Result<Action, DecodeError> {
-    let (mut value, mut by) = (Value::Null, None);
+    let (mut value, mut by, mut rule) = (Value::Null, None, None);
     while let Some((tag, field)) = fields.next()? {
         match tag {
             1 => value = read_value(field)?,
             2 => by = Some(read_value(field)?),
+            3 => rule = Some(Box::new(read_rule(field.fields()?)?)),
             _ => {}
         }
     }
-    Ok(Action::Set { value, by })
+    Ok(Action::Set { value, by, rule })
+}
+
+/// Numbers of rules are part of the format.
+fn write_rule(to: &mut Writer, tag: u32, rule: &Policy) {
+    let (number, regions): (u64, &[RegionId]) = match rule {
+        Policy::Latest => (1, &[]),
+        Policy::Keep => (2, &[]),
+        Policy::Max => (3, &[]),
+        Policy::Min => (4, &[]),
+        Policy::Prefer(regions) => (5, regions),
+        Policy::MaxBy => (6, &[]),
+        Policy::MinBy => (7, &[]),
+    };
+    to.message(tag, |to| {
+        to.uint(1, number);
+        regions.iter().for_each(|region| to.some_uint(2, u64::from(region.0)));
+    });
+}
+
+fn read_rule(mut fields: Fields) -> Result<Policy, DecodeError> {
+    let (mut number, mut regions) = (0, Vec::new());
+    while let Some((tag, field)) = fields.next()? {
+        match tag {
+            1 => number = field.uint()?,
+            2 => regions.push(RegionId(field.u16()?)),
+            _ => {}
+        }
+    }
+    Ok(match number {
+        1 => Policy::Latest,
+        2 => Policy::Keep,
+        3 => Policy::Max,
+        4 => Policy::Min,
+        5 => Policy::Prefer(regions),
+        6 => Policy::MaxBy,
+        7 => Policy::MinBy,
+        _ => return Err(DecodeError::Malformed("rule: it is of a newer release")),
+    })
 }
 
 fn give(mut fields: Fields) -> Result<Action, DecodeError> {

@@ -5,7 +5,7 @@ use proptest::collection::vec;
 use proptest::option;
 use proptest::prelude::*;
 use std::sync::Arc;
-use sterna_crdt::{Action, Clock, Dot, Incarnation, Name, Op, Order, RegionId, Update, Value, VersionVector};
+use sterna_crdt::{Action, Clock, Dot, Incarnation, Name, Op, Order, Policy, RegionId, Update, Value, VersionVector};
 use sterna_log::*;
 
 pub fn name() -> impl Strategy<Value = Name> {
@@ -27,9 +27,22 @@ pub fn value() -> impl Strategy<Value = Value> {
     })
 }
 
+fn rule() -> impl Strategy<Value = Box<Policy>> {
+    let rule = prop_oneof![
+        Just(Policy::Latest),
+        Just(Policy::Keep),
+        Just(Policy::Max),
+        Just(Policy::Min),
+        vec(any::<u16>(), 0..4).prop_map(|regions| Policy::Prefer(regions.into_iter().map(RegionId).collect())),
+        Just(Policy::MaxBy),
+        Just(Policy::MinBy),
+    ];
+    rule.prop_map(Box::new)
+}
+
 pub fn op() -> impl Strategy<Value = Op> {
     let action = prop_oneof![
-        (value(), option::of(value())).prop_map(|(value, by)| Action::Set { value, by }),
+        (value(), option::of(value()), option::of(rule())).prop_map(|(value, by, rule)| Action::Set { value, by, rule }),
         any::<i64>().prop_map(Action::Add),
         value().prop_map(Action::Insert),
         value().prop_map(Action::Remove),
@@ -53,11 +66,11 @@ fn order() -> impl Strategy<Value = Order> {
 }
 
 fn update() -> impl Strategy<Value = Update> {
-    (vec(dot(), 0..4), any::<u64>(), any::<u64>(), vec(op(), 0..5)).prop_map(|(seen, me, clock, ops)| {
+    (vec(dot(), 0..4), any::<u64>(), any::<(u64, u32)>(), vec(op(), 0..5)).prop_map(|(seen, me, (clock, version), ops)| {
         let seen: VersionVector = seen.into_iter().collect();
         let incarnation = seen.iter().next().filter(|_| me % 2 == 0).map_or(Incarnation(me), |dot| dot.incarnation);
         let dot = Dot { incarnation, n: seen.get(incarnation) + 1 };
-        Update { dot, seen, order: Order { clock: Clock(clock), incarnation }, ops }
+        Update { dot, seen, order: Order { clock: Clock(clock), incarnation }, version, ops }
     })
 }
 
@@ -79,10 +92,10 @@ fn cause() -> impl Strategy<Value = Cause> {
 pub fn event() -> impl Strategy<Value = Event> {
     let reaction = (name(), send(), option::of(send())).prop_map(|(name, send, refused)| Reaction { name, send, refused });
     let names = (name(), name(), name(), name(), name(), name(), name(), name());
-    let rest = (any::<(bool, bool, [u8; 16], u32, u64)>(), option::of(name()), vec(reaction, 0..3), option::of(cause()));
+    let rest = (any::<(bool, bool, [u8; 16], u64)>(), option::of(name()), vec(reaction, 0..3), option::of(cause()));
     (names, rest, update()).prop_map(|(names, (plain, answer, reactions, cause), update)| {
         let (kind, id, command, args, key, actor, trace, encryption_key) = names;
-        let (critical, key_made, body_hash, model_version, model_hash) = plain;
+        let (critical, key_made, body_hash, model_hash) = plain;
         let update = Arc::new(update);
         Event {
             critical,
@@ -96,12 +109,12 @@ pub fn event() -> impl Strategy<Value = Event> {
             body_hash,
             answer,
             actor,
-            model_version,
             model_hash,
             reactions,
             cause,
             trace,
             encryption_key,
+            unreadable: None,
         }
     })
 }
@@ -145,7 +158,12 @@ pub fn progress() -> impl Strategy<Value = Progress> {
 
 pub fn entry() -> impl Strategy<Value = Entry> {
     let handover = (name(), any::<u16>(), any::<u64>()).prop_map(|(kind, to, term)| Handover { kind, to: RegionId(to), term });
-    (vec(event(), 0..3), applied(), vec(handover, 0..3)).prop_map(|(events, applied, handovers)| Entry { events, applied, handovers })
+    (vec(event(), 0..3), applied(), vec(handover, 0..3), any::<bool>()).prop_map(|(events, applied, handovers, begins)| Entry {
+        events,
+        applied,
+        handovers,
+        begins,
+    })
 }
 
 pub fn frame() -> impl Strategy<Value = Frame> {

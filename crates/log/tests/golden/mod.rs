@@ -13,7 +13,7 @@ pub fn event() -> Event {
     let object = Value::Object(vec![(name("a"), Value::Timestamp(-5)), (name("b"), Value::Date(-6))]);
     let status = Value::Enum { rank: 2, name: name("arrived") };
     let ops = vec![
-        op("status", None, Action::Set { value: status, by: Some(Value::Int(-1)) }),
+        op("status", None, Action::Set { value: status, by: Some(Value::Int(-1)), rule: None }),
         op("miles", None, Action::Add(-1400)),
         op("airports", None, Action::Insert(Value::str("IAH"))),
         op("airports", None, Action::Remove(Value::List(vec![Value::Null, Value::Bool(false), object]))),
@@ -29,6 +29,7 @@ pub fn event() -> Event {
             dot: Dot { incarnation: me, n: 1 },
             seen: std::iter::once(other).collect(),
             order: Order { clock: Clock::from_ms(1_700_000_100_000), incarnation: me },
+            version: 4,
             ops,
         }),
         command: name("arrive"),
@@ -38,7 +39,6 @@ pub fn event() -> Event {
         body_hash: *b"0123456789abcdef",
         answer: Some(name("")),
         actor: name("anna"),
-        model_version: 4,
         model_hash: 5,
         reactions: vec![Reaction { name: name("count"), send: send("count"), refused: Some(send("uncount")) }],
         cause: Some(Cause {
@@ -51,6 +51,7 @@ pub fn event() -> Event {
         }),
         trace: name("00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"),
         encryption_key: name("k1"),
+        unreadable: None,
     }
 }
 

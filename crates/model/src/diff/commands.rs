@@ -112,7 +112,7 @@ fn upcasts(command: &Command) -> Vec<(&Name, &str)> {
 /// An effect as its expressions say it.
 fn said(effect: &Effect) -> String {
     let (verb, value, by) = match &effect.change {
-        Effected::Set { value, by } => ("set", Some(value), by.as_ref()),
+        Effected::Set { value, by, .. } => ("set", Some(value), by.as_ref()),
         Effected::Add(value) => ("add", Some(value), None),
         Effected::Insert(value) => ("insert", Some(value), None),
         Effected::Remove(value) => ("remove", Some(value), None),

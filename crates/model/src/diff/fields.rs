@@ -1,4 +1,5 @@
-//! Fields: their kind, policy and type never change, since every region must make the same state of the same events.
+//! Fields: their kind and type never change, since every region must make the same state of the same events. The rule between concurrent
+//! sets may, because each set brings its own; but `max` and `min` hold for all that was ever set, so they don't come or go.
 
 use super::Differ;
 use crate::aggregate::{AggregateType, Change as Effected, FieldDef};
@@ -29,10 +30,10 @@ impl Differ<'_> {
 
     fn field(&mut self, path: &str, old: &FieldDef, new: &FieldDef) {
         let help = format!("declare a field with a new name beside `{}`", new.name);
-        if old.kind != new.kind {
+        if old.kind != new.kind && !is_another_rule(&old.kind, &new.kind) {
             let (was, is) = (described(&old.kind), described(&new.kind));
             let message = match was == is {
-                true => format!("`{}` has other {}", new.name, if policy(&old.kind).is_some() { "preferred regions" } else { "bounds" }),
+                true => format!("`{}` has other bounds", new.name),
                 false => format!("`{}` was {was}, and would be {is}", new.name),
             };
             return self.new_name(path, format!("{message}: regions would merge the same events to different states"), help);
@@ -44,6 +45,14 @@ impl Differ<'_> {
             let name = |key: &Option<ValueType>| key.as_ref().map_or("not known", ValueType::name);
             let message = format!("the keys of `{}` were {}, and would be {}", new.name, name(&old.key), name(&new.key));
             return self.new_name(path, message, help);
+        }
+        if old.kind != new.kind {
+            let (was, is) = (described(&old.kind), described(&new.kind));
+            let change = match was == is {
+                true => "other regions are preferred".to_owned(),
+                false => format!("`{}` was {was}, and is {is}", new.name),
+            };
+            self.safe(path, format!("{change}: for what is set from now on; what was set before, and meets that, is decided so too"));
         }
         if old.slot != new.slot {
             self.safe(path, format!("`{}` has other rules; they hold for commands from now on", new.name));
@@ -84,12 +93,11 @@ fn bys((of, def): (&AggregateType, &FieldDef)) -> Vec<(Name, Ty)> {
     bys
 }
 
-fn policy(kind: &FieldKind) -> Option<&Policy> {
-    match kind {
-        FieldKind::Register(policy) => Some(policy),
-        FieldKind::Map(inner) => policy(inner),
-        _ => None,
-    }
+/// Registers, or maps of them, with other rules between concurrent sets.
+fn is_another_rule(old: &FieldKind, new: &FieldKind) -> bool {
+    let shape = |kind: &FieldKind| matches!(kind, FieldKind::Map(_));
+    let rules = old.policy().zip(new.policy());
+    shape(old) == shape(new) && rules.is_some_and(|(old, new)| !old.is_lattice() && !new.is_lattice())
 }
 
 fn described(kind: &FieldKind) -> String {

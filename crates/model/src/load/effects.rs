@@ -184,9 +184,10 @@ impl<'t> Loader<'t, '_> {
                 let set = check(value, names, facts, &Want::Slot(&def.slot, name), report);
                 let by = by.filter(|_| matches!(policy, Policy::MaxBy | Policy::MinBy));
                 let by = by.map(|by| check(by, names, facts, &Want::Sortable, report));
-                Some(Change::Set { value: set?, by: whole(by)? })
+                let rule = (*policy != Policy::Latest && !policy.is_lattice()).then(|| Box::new(policy.clone()));
+                Some(Change::Set { value: set?, by: whole(by)?, rule })
             }
-            ("set", FieldKind::Flag) => Some(Change::Set { value: check(value, names, facts, &Want::Bool, report)?, by: None }),
+            ("set", FieldKind::Flag) => Some(Change::Set { value: check(value, names, facts, &Want::Bool, report)?, by: None, rule: None }),
             ("add", FieldKind::Counter | FieldKind::Bounded { .. }) => Some(Change::Add(check(value, names, facts, &Want::Int, report)?)),
             ("insert", FieldKind::Set) => Some(Change::Insert(check(value, names, facts, &Want::Slot(&def.slot, name), report)?)),
             ("remove", FieldKind::Set) => Some(Change::Remove(check(value, names, facts, &Want::Slot(&def.slot, name), report)?)),

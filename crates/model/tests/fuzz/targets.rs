@@ -148,7 +148,8 @@ fn filled(of: &AggregateType) -> Fields {
     for (command, n) in of.commands().iter().zip(1..) {
         let args = command.stored_args(br#"{"k":"x","sku":"tea","quantity":2,"n":3,"list":["a","b"],"address":"Kiel","code":"SAVE"}"#);
         let Ok(Decision { ops }) = command.decide(&input(&NoState), &args) else { continue };
-        let update = Update { dot: Dot { incarnation, n }, seen: seen.clone(), order: Order { clock: Clock(n), incarnation }, ops };
+        let update =
+            Update { dot: Dot { incarnation, n }, seen: seen.clone(), order: Order { clock: Clock(n), incarnation }, version: 1, ops };
         if !update.ops.iter().any(|op| op.action.is_delete()) && fields.apply(&update, of, false).is_ok() {
             seen.add(update.dot);
         }

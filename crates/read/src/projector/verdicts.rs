@@ -1,5 +1,5 @@
-//! Events that turned out to be void (DESIGN.md, section 4): their history says so, and what views of events have of them is taken back. A
-//! verdict may come long after its event, and without any event: then the document follows here too.
+//! What changes without an event. Events that turned out to be void (DESIGN.md, section 4): their history says so, and what views of events
+//! have of them is taken back; the verdict may come long after its event. And aggregates that were parked: the document follows here.
 
 use super::batch::{Batch, Touched};
 use super::changes::name_view;
@@ -15,7 +15,7 @@ use sterna_env::HashSet;
 use sterna_log::{AggregateId, ShardId, shard_of};
 use sterna_model::{Args, EventView};
 use sterna_store::{Page, key_range};
-use sterna_write::keys::void::{self, Voided};
+use sterna_write::keys::void::{self, Voided, What};
 
 /// Up to where the news of void events was read. It begins anew with the process: what is known already changes nothing.
 #[derive(Default)]
@@ -85,11 +85,15 @@ impl Projector {
         let mut told: Vec<(Voided, Name, Vec<Name>)> = Vec::new();
         for ((voided, key), value) in voided.iter().zip(keys).zip(found) {
             let Some(value) = value else {
-                self.verdicts.early.insert(key);
+                if voided.what == What::Void {
+                    self.verdicts.early.insert(key);
+                }
                 continue;
             };
             let record: history::Record<'_> = decode("event", &value)?;
-            if !record.void {
+            if voided.what == What::Unparked {
+                told.push((voided.clone(), record.command.into(), Vec::new()));
+            } else if !record.void {
                 part.t.put(key.clone(), encode(&history::Record { void: true, ..record.clone() }));
                 let views = self.take_back(voided, &key, &record, &mut part);
                 told.push((voided.clone(), record.command.into(), views));

@@ -86,7 +86,7 @@ async fn a_model_that_is_taken_up_while_running_changes_its_views() {
     node.projected().await;
     node.built().await;
     check(&node).await;
-    node.writer.region().set_model(model(FLIGHTS));
+    node.writer.region().set_model(model(&FLIGHTS.replace("version = 1", "version = 3")));
     write_some(&node, 1).await;
     node.projected().await;
     node.built().await;

@@ -4,6 +4,7 @@ mod building;
 mod expected;
 mod feed;
 mod models;
+mod parking;
 mod projecting;
 mod querying;
 mod waiting;

@@ -41,8 +41,9 @@ impl Rumour {
         if fence.region == region.me {
             let heir = region.membership.name(fence.heir);
             self.gate.close_for_good(&format!(
-                "it was declared lost, and {heir} is its heir; what it wrote behind the fence does not count. Keep its folder to look \
-                 into, and run the cluster without it"
+                "it was declared lost, and {heir} is its heir; what it wrote behind the fence does not count, and it can't come back, \
+                 also with an empty folder. Stop it, and keep its folder to look into; the other regions go on without it, and keep it \
+                 in their lists of peers"
             ));
         } else if !region.is_lost(fence.region)
             && !region.is_lost(from)

@@ -56,7 +56,7 @@ mod tests {
     fn event(id: &str, idempotency_key: &str, n: u64) -> Event {
         let incarnation = Incarnation::new(RegionId(1), 5);
         let order = Order { clock: Clock(7 + n), incarnation };
-        let update = Update { dot: Dot { incarnation, n }, seen: VersionVector::default(), order, ops: Vec::new() };
+        let update = Update { dot: Dot { incarnation, n }, seen: VersionVector::default(), order, version: 1, ops: Vec::new() };
         Event {
             critical: true,
             kind: "account".into(),
@@ -69,12 +69,12 @@ mod tests {
             body_hash: [0; 16],
             answer: None,
             actor: "".into(),
-            model_version: 1,
             model_hash: 1,
             reactions: Vec::new(),
             cause: None,
             trace: "".into(),
             encryption_key: "".into(),
+            unreadable: None,
         }
     }
 

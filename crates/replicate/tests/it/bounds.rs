@@ -175,3 +175,39 @@ async fn the_rights_left_are_counted_by_region() {
     assert_eq!(json!(left), json!({ "ap": 110, "eu": 110, "us": 110 }));
     assert_eq!(cluster.document("product", "tea").await["seats"], Value::from(0));
 }
+
+#[tokio::test(start_paused = true)]
+async fn what_an_old_copy_has_spent_and_peers_have_not_written_down_yet_is_not_spent_again() {
+    let mut cluster = Cluster::open(19).await;
+    restock(&cluster, "eu", "tea", 90, None).await;
+    cluster.pause(2).await;
+    cluster.settled().await;
+    let old = cluster["ap"].store.copy();
+    // The frames with these are received, and wait for the peers' disks.
+    for peer in ["eu", "us"] {
+        cluster[peer].store.faults().hold();
+    }
+    for _ in 0..30 {
+        reserve(&cluster, "ap", "tea", 1).await.expect("its part");
+    }
+    cluster.pause(1).await;
+    cluster.stop("ap").await;
+    cluster.start("ap", old, true).await;
+    cluster.until("it takes commands", |c| c["ap"].is_open()).await;
+    let refused = reserve(&cluster, "ap", "tea", 1).await.expect_err("its part is spent, and no peer can say so yet");
+    assert!(matches!(refused, Refused::RightsUnknown { .. }), "{refused}");
+    cluster["ap"].add("c-1", "tea").await;
+    for peer in ["eu", "us"] {
+        cluster[peer].store.faults().release();
+    }
+    cluster.until("it knows what it has spent", |c| c["ap"].writer.region().unheard().is_empty()).await;
+    cluster.settled().await;
+    assert_eq!(cluster.document("product", "tea").await["stock"], 60);
+    let mut more = 0;
+    while reserve(&cluster, "ap", "tea", 1).await.is_ok() {
+        more += 1;
+    }
+    assert_eq!(more, 60, "what is left, wherever it was");
+    cluster.settled().await;
+    assert_eq!(cluster.document("product", "tea").await["stock"], 0);
+}

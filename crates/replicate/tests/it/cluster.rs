@@ -5,17 +5,22 @@ use serde_json::Value;
 use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 use sterna_crdt::RegionId;
-use sterna_env::{Env, Scope};
+use sterna_env::{Boxed, Env, Listener, Scope, Socket, World};
 use sterna_log::AggregateId;
 use sterna_replicate::{Options, Replication, Source};
 use sterna_store::Memory;
 use sterna_stream::{Hub, LogSource};
 use sterna_write::{Accepted, Command, Gate, OpenOptions, Refused, Region, Writer};
 
+/// How long keys are kept: a test waits for longer.
+pub const WINDOW_S: u64 = 600;
+
 const MODEL: &str = r#"
 version = 1
+idempotency_window = "10m"
 
 [aggregate.cart.fields]
 items = { map = "counter" }
@@ -91,6 +96,38 @@ pub struct Cluster {
     pub env: Env,
     pub hub: Arc<Hub>,
     pub nodes: BTreeMap<&'static str, Node>,
+    /// How far the regions' wall clocks are off, in milliseconds.
+    clocks: BTreeMap<&'static str, Arc<AtomicI64>>,
+}
+
+/// A region whose wall clock is off.
+struct Skewed {
+    env: Env,
+    by_ms: Arc<AtomicI64>,
+}
+
+impl World for Skewed {
+    fn wall_us(&self) -> u64 {
+        self.env.wall_us().saturating_add_signed(self.by_ms.load(Ordering::Relaxed) * 1000)
+    }
+
+    fn fill_random(&self, bytes: &mut [u8]) {
+        self.env.fill_random(bytes);
+    }
+
+    fn spawn(&self, task: Boxed<'static, ()>) -> tokio::task::JoinHandle<()> {
+        self.env.spawn(task)
+    }
+
+    fn connect(&self, address: String) -> Boxed<'static, std::io::Result<Box<dyn Socket>>> {
+        let env = self.env.clone();
+        Box::pin(async move { env.connect(&address).await })
+    }
+
+    fn listen(&self, address: String) -> Boxed<'static, std::io::Result<Box<dyn Listener>>> {
+        let env = self.env.clone();
+        Box::pin(async move { env.listen(&address).await })
+    }
 }
 
 pub struct Node {
@@ -105,7 +142,8 @@ pub struct Node {
 impl Cluster {
     pub fn new(seed: u64) -> Self {
         let env = sterna_env::testing::paused(seed);
-        Self { hub: Hub::with_shards(env.clone(), SHARDS), env, nodes: BTreeMap::new() }
+        let clocks = NAMES.iter().map(|name| (*name, Arc::default())).collect();
+        Self { hub: Hub::with_shards(env.clone(), SHARDS), env, nodes: BTreeMap::new(), clocks }
     }
 
     /// Three regions that take commands.
@@ -124,8 +162,9 @@ impl Cluster {
         let store = Arc::new(store);
         let members = NAMES.iter().map(|&name| name.into()).collect();
         let options = OpenOptions { name: name.into(), members, shards: SHARDS, model: model.into(), copied };
-        let region = Region::open(self.env.clone(), store.clone(), options).await.expect("the store is empty or fits");
-        let scope = Scope::new(self.env.clone());
+        let env = Env::new(Skewed { env: self.env.clone(), by_ms: Arc::clone(&self.clocks[name]) });
+        let region = Region::open(env.clone(), store.clone(), options).await.expect("the store is empty or fits");
+        let scope = Scope::new(env);
         let registry = Registry::new();
         let writer = Writer::start(region, &scope, Some(&registry)).await.expect("the store can be read");
         let source = Source::new(writer.region().clone(), writer.logs().clone());
@@ -150,6 +189,11 @@ impl Cluster {
         drop((writer, replication));
         scope.stop().await;
         store.copy()
+    }
+
+    /// From now on its wall clock is so far ahead, or behind.
+    pub fn set_clock(&self, name: &str, ahead_ms: i64) {
+        self.clocks[name].store(ahead_ms, Ordering::Relaxed);
     }
 
     pub fn id(&self, name: &str) -> RegionId {

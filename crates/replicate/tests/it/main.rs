@@ -1,10 +1,12 @@
 //! Whole regions on memory stores and a memory stream, in paused time.
 
 mod bounds;
+mod clocks;
 mod cluster;
 mod converging;
 mod faults;
 mod homes;
+mod once;
 mod random;
 mod reacting;
 mod restoring;

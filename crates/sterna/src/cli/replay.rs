@@ -8,10 +8,10 @@ use super::target::Target;
 use crate::out::{Outcome, note, say};
 use anyhow::{Context, Result};
 use serde_json::{Value as Json, json};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use sterna_client::Client;
 use sterna_crdt::conflicts::Rule;
-use sterna_crdt::{Action, Candidate, Clock, Dot, FieldKind, Fields, Incarnation, Op, Order, RegionId};
+use sterna_crdt::{Action, Candidate, Clock, Dot, Fields, Incarnation, Op, Order, RegionId};
 use sterna_env::Env;
 use sterna_model::{AggregateType, Decide, FieldsView, Model};
 
@@ -51,8 +51,9 @@ pub async fn replay(env: &Env, args: Replay) -> Result<Outcome> {
         let filters = [("type", args.kind.as_deref()), ("id", args.id.as_deref()), ("limit", Some(PAGE)), ("after", after.as_deref())];
         let params: Vec<(&str, &str)> = filters.into_iter().filter_map(|(name, value)| Some((name, value?))).collect();
         let page = client.conflicts(&params).await.map_err(|error| target.told(error))?;
+        let told = histories(&client, &page.data).await?;
         for row in &page.data {
-            let verdict = judge(&client, &model, row).await?;
+            let verdict = judge(&model, row, &told);
             rows += 1;
             match verdict {
                 Verdict::Same => {}
@@ -89,43 +90,41 @@ fn with(row: &Json, would: Json) -> Json {
     row
 }
 
-async fn judge(client: &Client, model: &Model, row: &Json) -> Result<Verdict> {
+fn judge(model: &Model, row: &Json, told: &BTreeMap<Place, Told>) -> Verdict {
     let text = |name: &str| row[name].as_str().unwrap_or_default();
     let (kind, field, rule) = (text("type"), text("field"), text("rule"));
     let fixed = [Rule::AddWins, Rule::TrueWins, Rule::Void, Rule::OnVoid].map(Rule::name);
     if fixed.contains(&rule) {
-        return Ok(Verdict::Same);
+        return Verdict::Same;
     }
-    let Some(of) = model.aggregate(kind) else { return Ok(Verdict::Unknown(format!("the model has no type `{kind}`"))) };
+    let Some(of) = model.aggregate(kind) else { return Verdict::Unknown(format!("the model has no type `{kind}`")) };
     let (loser, winner) = (row["loser"]["event"].as_str().unwrap_or_default(), row["winner"]["event"].as_str().unwrap_or_default());
-    let told = history(client, kind, text("id"), &[loser, winner]).await?;
-    let (Some(lost), Some(won)) = (told.get(loser), told.get(winner)) else {
-        return Ok(Verdict::Unknown("the history has not both events".to_owned()));
+    let of_event = |event: &str| told.get(&(kind.to_owned(), text("id").to_owned(), event.to_owned()));
+    let (Some(lost), Some(won)) = (of_event(loser), of_event(winner)) else {
+        return Verdict::Unknown("the history has not both events".to_owned());
     };
     let evaluated = |told: &Told| evaluate(of, text("id"), told).map_err(Verdict::Unknown);
     let (lost_ops, won_ops) = match (evaluated(lost), evaluated(won)) {
         (Ok(lost), Ok(won)) => (lost, won),
-        (Err(unknown), _) | (_, Err(unknown)) => return Ok(unknown),
+        (Err(unknown), _) | (_, Err(unknown)) => return unknown,
     };
     if field.is_empty() {
-        return Ok(of_delete(rule, &lost_ops, &won_ops, loser));
+        return of_delete(rule, &lost_ops, &won_ops, loser);
     }
-    let Some(at) = of.field_index(field) else { return Ok(Verdict::Unknown(format!("the model has no field `{field}`"))) };
-    let policy = match &of.fields()[at].kind {
-        FieldKind::Register(policy) => policy,
-        FieldKind::Map(inner) => match &**inner {
-            FieldKind::Register(policy) => policy,
-            _ => return Ok(Verdict::Unknown(format!("`{field}` is no register any more"))),
-        },
-        _ => return Ok(Verdict::Unknown(format!("`{field}` is no register any more"))),
+    let Some(at) = of.field_index(field) else { return Verdict::Unknown(format!("the model has no field `{field}`")) };
+    let Some(policy) = of.fields()[at].kind.policy() else { return Verdict::Unknown(format!("`{field}` is no register any more")) };
+    let (Some(a), Some(mut b)) = (candidate(&lost_ops, field, lost), candidate(&won_ops, field, won)) else {
+        return Verdict::Unknown("a command does not set the field under this model".to_owned());
     };
-    let (Some(a), Some(b)) = (candidate(&lost_ops, field, lost), candidate(&won_ops, field, won)) else {
-        return Ok(Verdict::Unknown("a command does not set the field under this model".to_owned()));
-    };
-    Ok(match policy.compare(&a, &b).is_gt() {
+    // The history tells milliseconds. Where the order decided, it is known which of two in one is the later.
+    let by_order = [Rule::Latest, Rule::Keep].map(Rule::name).contains(&rule);
+    if by_order && a.order.clock == b.order.clock {
+        b.order.clock.0 += 1;
+    }
+    match policy.compare(&a, &b).is_gt() {
         true => Verdict::Other { rule: Rule::from(policy).name(), winner: loser.to_owned() },
         false => Verdict::Same,
-    })
+    }
 }
 
 /// A delete against an update.
@@ -140,7 +139,7 @@ fn of_delete(rule: &str, lost: &[Op], won: &[Op], loser: &str) -> Verdict {
 
 fn candidate<'a>(ops: &'a [Op], field: &str, told: &Told) -> Option<Candidate<'a>> {
     let set = ops.iter().rev().find(|op| *op.field == *field && matches!(op.action, Action::Set { .. }))?;
-    let Action::Set { value, by } = &set.action else { return None };
+    let Action::Set { value, by, .. } = &set.action else { return None };
     Some(Candidate { value, by: by.as_ref(), dot: told.dot, order: told.order })
 }
 
@@ -154,25 +153,38 @@ fn evaluate(of: &AggregateType, id: &str, told: &Told) -> Result<Vec<Op>, String
     decided.map(|decision| decision.ops).map_err(|refusal| format!("`{}` depends on the state: {refusal}", told.command))
 }
 
-async fn history(client: &Client, kind: &str, id: &str, wanted: &[&str]) -> Result<BTreeMap<String, Told>> {
+/// What the histories have of the events that these rows name. Rows of one aggregate are neighbours.
+async fn histories(client: &Client, rows: &[Json]) -> Result<BTreeMap<Place, Told>> {
+    let text = |value: &Json| value.as_str().unwrap_or_default().to_owned();
+    let mut wanted: BTreeMap<(String, String), BTreeSet<String>> = BTreeMap::new();
+    for row in rows {
+        let events = [&row["loser"]["event"], &row["winner"]["event"]].into_iter().filter(|event| event.is_string()).map(text);
+        wanted.entry((text(&row["type"]), text(&row["id"]))).or_default().extend(events);
+    }
     let mut found = BTreeMap::new();
-    let mut after: Option<String> = None;
-    loop {
-        let mut params = vec![("limit", PAGE)];
-        params.extend(after.as_deref().map(|after| ("after", after)));
-        let page = client.history(kind, id, &params).await?;
-        for event in &page.data {
-            let name = event["event"].as_str().unwrap_or_default();
-            if let (true, Some(told)) = (wanted.contains(&name), told(event)) {
-                found.insert(name.to_owned(), told);
+    for ((kind, id), mut events) in wanted {
+        let mut after: Option<String> = None;
+        while !events.is_empty() {
+            let mut params = vec![("limit", PAGE)];
+            params.extend(after.as_deref().map(|after| ("after", after)));
+            let page = client.history(&kind, &id, &params).await?;
+            for event in &page.data {
+                let name = text(&event["event"]);
+                if let (true, Some(told)) = (events.remove(&name), told(event)) {
+                    found.insert((kind.clone(), id.clone(), name), told);
+                }
+            }
+            after = page.next;
+            if after.is_none() {
+                break;
             }
         }
-        after = page.next;
-        if after.is_none() || found.len() == wanted.len() {
-            return Ok(found);
-        }
     }
+    Ok(found)
 }
+
+/// Type, id and event.
+type Place = (String, String, String);
 
 fn told(event: &Json) -> Option<Told> {
     let text = |name: &str| event[name].as_str().map(str::to_owned);

@@ -85,6 +85,7 @@ fn event(n: u64, padding: usize) -> Vec<u8> {
         dot: Dot { incarnation, n },
         seen: Default::default(),
         order: Order { clock: Clock(n), incarnation },
+        version: 1,
         ops: vec![Op { field: name("items"), key: Some(Value::str("tea")), action: Action::Add(1) }],
     };
     let event = Event {
@@ -99,12 +100,12 @@ fn event(n: u64, padding: usize) -> Vec<u8> {
         body_hash: [7; 16],
         answer: None,
         actor: name(""),
-        model_version: 1,
         model_hash: 2,
         reactions: Vec::new(),
         cause: None,
         trace: name(""),
         encryption_key: name(""),
+        unreadable: None,
     };
     Entry { events: vec![event], ..Entry::default() }.encode()
 }

@@ -11,9 +11,10 @@ mod record;
 mod tail;
 mod verdict;
 
+pub(crate) use ledger::Window;
 pub use open::Open;
 pub(crate) use open::{CauseOf, targets};
-pub(crate) use record::{encode_chunk, encode_chunks, load};
+pub(crate) use record::{chunk_len, encode_chunk, encode_chunks, load, tail_of};
 pub use tail::Tail;
 
 use crate::limits::TAIL_INLINE_EVENTS_MAX;
@@ -65,7 +66,7 @@ impl Aggregate {
 
     /// Applies an event whose causes are applied and that is not applied itself. With `open`, it joins the tail, and verdicts are given: the
     /// events that are void from now on are returned. An error leaves everything as it was.
-    pub(crate) fn apply(&mut self, mut event: Open, model_version: u32, schema: &dyn Schema, open: bool) -> Result<Vec<Open>, ApplyError> {
+    pub(crate) fn apply(&mut self, mut event: Open, schema: &dyn Schema, open: bool) -> Result<Vec<Open>, ApplyError> {
         let update = Arc::clone(&event.update);
         debug_assert_eq!(update.dot.n, self.seen.get(update.dot.incarnation) + 1, "an event without its predecessor");
         let mut voided = Vec::new();
@@ -89,7 +90,7 @@ impl Aggregate {
         let concurrent = !update.seen.covers(&self.seen);
         self.seen.add(update.dot);
         self.clock = self.clock.max(update.order.clock);
-        self.model_version = self.model_version.max(model_version);
+        self.model_version = self.model_version.max(update.version);
         self.voided += voided.len() as u64;
         self.contested |= concurrent || !voided.is_empty();
         if open {

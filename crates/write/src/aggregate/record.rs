@@ -15,7 +15,7 @@ use sterna_log::{AggregateId, ShardId};
 use sterna_model::Model;
 use sterna_store::{ReadError, Snapshot};
 
-const FORMAT: u8 = 1;
+const FORMAT: u8 = 2;
 
 #[derive(Serialize, Deserialize)]
 struct Record<'a> {
@@ -123,6 +123,20 @@ async fn join(snapshot: &dyn Snapshot, first: Bytes, shard: ShardId, id: &Aggreg
         aggregate.parked.get_or_insert(reason);
     }
     Ok(aggregate)
+}
+
+/// Of a whole record: how many events of the tail it has itself, and runs of the numbers of the tail's chunks.
+pub(crate) fn tail_of(record: &[u8]) -> Result<(usize, Vec<(u32, u32)>), Unreadable> {
+    let record = decode(record)?;
+    Ok((record.recent.len(), record.tail))
+}
+
+/// How many events a tail's chunk has, by its first piece.
+pub(crate) fn chunk_len(first: &[u8]) -> Result<usize, Unreadable> {
+    let bad = || Unreadable::new("chunk of a tail", "unknown format");
+    let (_, body) = first.split_first().filter(|(format, _)| **format == FORMAT).ok_or_else(bad)?;
+    // A sequence begins with its length.
+    postcard::take_from_bytes::<usize>(body).map(|(len, _)| len).map_err(|e| Unreadable::new("chunk of a tail", e))
 }
 
 fn decode(bytes: &[u8]) -> Result<Record<'_>, Unreadable> {

@@ -7,7 +7,7 @@ use super::Open;
 use crate::limits::{TAIL_CHUNK_EVENTS, TAIL_INLINE_EVENTS_MAX};
 use std::hash::{DefaultHasher, Hasher};
 use std::sync::Arc;
-use sterna_crdt::{Dot, Name};
+use sterna_crdt::{Action, Dot, Name, VersionVector};
 use sterna_log::Position;
 
 #[derive(Clone, Debug, Default)]
@@ -26,6 +26,10 @@ pub(crate) struct Chunk {
     pub events: Vec<Open>,
     /// Hashes of the events' keys, sorted.
     hashes: Vec<u64>,
+    /// The last of its dots of each incarnation.
+    dots: VersionVector,
+    /// Some of the events are void, or deletes that win.
+    marked: bool,
     /// The store has it as it is here.
     stored: bool,
     /// The store has it, perhaps as it was.
@@ -44,8 +48,14 @@ impl Chunk {
     pub fn new(number: u32, events: Vec<Open>, stored: bool) -> Self {
         let mut hashes: Vec<u64> = events.iter().map(|open| hash(&open.key)).collect();
         hashes.sort_unstable();
-        Self { number, events, hashes, stored, held: stored }
+        let dots = events.iter().map(Open::dot).collect();
+        let marked = events.iter().any(is_marked);
+        Self { number, events, hashes, dots, marked, stored, held: stored }
     }
+}
+
+fn is_marked(open: &Open) -> bool {
+    open.void || open.update.ops.iter().any(|op| op.action == Action::Delete { wins: true })
 }
 
 impl Tail {
@@ -75,6 +85,18 @@ impl Tail {
         self.recent.last_mut()
     }
 
+    /// Those that `floor` does not hold. What it holds is passed over by chunks.
+    pub fn beyond<'a>(&'a self, floor: &'a VersionVector) -> impl Iterator<Item = &'a Open> {
+        let chunks = self.chunks.iter().filter(|chunk| !floor.covers(&chunk.dots));
+        chunks.flat_map(|chunk| &chunk.events).chain(&self.recent).filter(|open| !floor.contains(open.dot()))
+    }
+
+    /// Void events, and deletes that win. They are rare.
+    pub fn marked(&self) -> impl Iterator<Item = &Open> {
+        let chunks = self.chunks.iter().filter(|chunk| chunk.marked);
+        chunks.flat_map(|chunk| &chunk.events).chain(&self.recent).filter(|open| is_marked(open))
+    }
+
     /// The events of one idempotency key.
     pub fn of_key<'a>(&'a self, key: &'a Name) -> impl Iterator<Item = &'a Open> {
         let hashed = hash(key);
@@ -90,6 +112,7 @@ impl Tail {
             let chunk = Arc::make_mut(chunk);
             chunk.stored = false;
             each(&mut chunk.events);
+            chunk.marked = chunk.events.iter().any(is_marked);
         }
         each(&mut self.recent);
         changed

@@ -10,7 +10,7 @@ use sterna_crdt::{Dot, Value};
 use sterna_log::AggregateId;
 
 pub const LETTER: u8 = b'c';
-const FORMAT: u8 = 1;
+const FORMAT: u8 = 2;
 
 /// What is kept of a row beside its key. The names of rules are part of the format.
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
@@ -20,6 +20,8 @@ pub struct LedgerRecord {
     pub field: String,
     pub element: Option<Value>,
     pub rule: String,
+    /// The version of the model that it is of.
+    pub version: u32,
     pub loser: Dot,
     pub winner: Option<Dot>,
     pub lost: Option<Value>,
@@ -36,6 +38,7 @@ impl LedgerRecord {
             field: row.field.to_string(),
             element: row.element.clone(),
             rule: row.rule.name().to_owned(),
+            version: row.version,
             loser: row.loser,
             winner: row.winner,
             lost: row.lost.clone(),

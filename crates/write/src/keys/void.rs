@@ -1,7 +1,9 @@
-//! What is written of void events. They are rare, and kept for ever, since what they caused may arrive whenever it likes.
+//! What is written of void events, and of aggregates that are parked no more. They are rare; marks are kept for ever, since what an event
+//! caused may arrive whenever it likes.
 //!
 //! - `v`, shard (2), type, 0, id, 0, incarnation (8), n (8): this event is void. No value.
-//! - `w`, shard (2), commit (10), index (4): an event that became void, in the order in which this region noticed; followed by projections.
+//! - `w`, shard (2), commit (10), index (4): an event that became void, or the last one of an aggregate that was parked, in the order in which this
+//!   region noticed; followed by projections.
 //! - `n`, shard (2), type, 0, id, 0, cause's type, 0, id, 0, incarnation (8), n (8): what this cause, which is void, caused in
 //!   this aggregate is to be made void. No value; cleared when that is done.
 
@@ -16,15 +18,25 @@ use sterna_store::{StampAt, Write, prefix_range};
 pub const MARK: u8 = b'v';
 pub const NEWS: u8 = b'w';
 pub const NOTICE: u8 = b'n';
-const FORMAT: u8 = 1;
+const FORMAT: u8 = 2;
 
-/// An event that became void.
+/// What projections hear of beside the logs.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub enum What {
+    /// The event became void.
+    Void,
+    /// Its aggregate was parked, and is not any more: the state has it now.
+    Unparked,
+}
+
+/// An event, and what became of it.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct Voided {
     pub kind: Name,
     pub id: Name,
     pub dot: Dot,
     pub order: Order,
+    pub what: What,
 }
 
 pub fn mark(shard: ShardId, kind: &str, id: &str, dot: Dot) -> Bytes {

@@ -1,6 +1,6 @@
 //! One transaction in the making, and what is to be done once it is committed.
 
-use super::job::{Job, MergeJob};
+use super::job::{Job, MergeJob, Unparked};
 use super::merge::Copied;
 use super::working::Working;
 use crate::Accepted;
@@ -14,6 +14,7 @@ use sterna_crdt::Name;
 use sterna_env::{HashMap, HashSet};
 use sterna_log::{AggregateId, Applied, Entry, LogId, Position, ShardId};
 use sterna_store::{Transaction, Version};
+use tokio::sync::oneshot;
 
 pub(crate) struct Batch {
     pub transaction: Transaction,
@@ -37,6 +38,10 @@ pub(crate) struct Batch {
     /// Causes, of what the batch applies, that are void.
     pub void_causes: HashSet<CauseOf>,
     pub bytes: usize,
+    /// Who wait for the entry with which a life begins.
+    pub beginnings: Vec<oneshot::Sender<()>>,
+    /// What to say of a parked aggregate, to whoever had it tried again.
+    pub unparked: Option<(oneshot::Sender<Unparked>, Unparked)>,
 }
 
 pub(crate) enum Prepared {
@@ -65,6 +70,8 @@ impl Batch {
             merged_events: 0,
             void_causes: HashSet::default(),
             bytes: 0,
+            beginnings: Vec::new(),
+            unparked: None,
         }
     }
 

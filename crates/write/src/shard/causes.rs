@@ -11,7 +11,7 @@ use crate::limits::{CAUSES_MAX, NOTICES_MAX};
 use bytes::Bytes;
 use std::collections::BTreeSet;
 use std::sync::Arc;
-use sterna_log::{AggregateId, Cause, LogId, ShardId, shard_of};
+use sterna_log::{AggregateId, Cause, Event, LogId, Position, ShardId, shard_of};
 use sterna_store::{Page, ReadError, Snapshot};
 
 /// What a void cause is to do to an aggregate.
@@ -26,11 +26,12 @@ impl Shard {
     pub(super) async fn load_verdicts(
         &mut self,
         snapshot: &dyn Snapshot,
-        entries: &[(LogId, LogEntry)],
+        (entries, missed): (&[(LogId, LogEntry)], &[(Position, Event)]),
         jobs: &[Job],
         batch: &mut Batch,
     ) -> Result<(), ReadError> {
         let merged = entries.iter().filter_map(|(_, entry)| entry.entry().ok()).flat_map(|entry| &entry.events);
+        let merged = merged.chain(missed.iter().map(|(_, event)| event));
         let causes = merged.filter_map(|event| event.cause.as_ref()).chain(jobs.iter().filter_map(|job| job.command.cause.as_ref()));
         let causes: BTreeSet<CauseOf> = causes.map(cause_of).collect();
         if causes.is_empty() {

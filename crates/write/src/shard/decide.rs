@@ -18,11 +18,17 @@ use std::sync::Arc;
 use sterna_crdt::{Action, Clock, Dot, FieldKind, Op, Order, Policy, RegionId, Update};
 use sterna_env::mutation;
 use sterna_log::{AggregateId, Entry, Event, Handover, LogId, Reaction, Send};
-use sterna_model::{AggregateType, Decide, FieldsView, On, Refusal};
+use sterna_model::{AggregateType, Decide, FieldsView, Model, On, Refusal};
 
 impl Shard {
     /// Adds the command's event and answer to the batch, or answers a refusal at once: nothing of it is in the batch then.
-    pub(super) fn decide(&mut self, job: Job, batch: &mut Batch) {
+    pub(super) fn decide(&mut self, mut job: Job, model: &Arc<Model>, batch: &mut Batch) {
+        // It has waited while the next version was taken.
+        if job.model.version < model.version
+            && let Err(refused) = job.renew(model)
+        {
+            return self.refuse(job, refused);
+        }
         let Some(mut working) = batch.touched.remove(&job.command.aggregate) else { return };
         if let Some(to) = &job.hand_over {
             let answer = self.hand_over(&job, to, &working, batch);
@@ -40,14 +46,16 @@ impl Shard {
         batch.touched.insert(job.command.aggregate.clone(), working);
         match result {
             Ok((accepted, place)) => batch.answers.push((job, accepted, place)),
-            Err(refused) => {
-                // What lacks rights may still get them; whoever waits for the answer counts it.
-                if !matches!(refused, Refused::BoundReached { .. }) {
-                    self.metrics.answered(refused.outcome(), self.region.env.now() - job.since);
-                }
-                _ = job.reply.send(Err(refused));
-            }
+            Err(refused) => self.refuse(job, refused),
         }
+    }
+
+    fn refuse(&self, job: Job, refused: Refused) {
+        // What lacks rights may still get them; whoever waits for the answer counts it.
+        if !matches!(refused, Refused::BoundReached { .. }) {
+            self.metrics.answered(refused.outcome(), self.region.env.now() - job.since);
+        }
+        _ = job.reply.send(Err(refused));
     }
 
     /// What the key did before, if it is known.
@@ -69,6 +77,11 @@ impl Shard {
     }
 
     fn accept_command(&mut self, job: &Job, working: &mut Working, batch: &mut Batch) -> Result<Accepted, Refused> {
+        if working.aggregate.model_version > job.model.version {
+            // Versions never fall from an event to one that observed it.
+            let taken = working.aggregate.model_version;
+            return Err(Refused::Unavailable(format!("another process of this region has taken version {taken} of the model")));
+        }
         if let Some(give) = &job.give {
             return self.accept_transfer(job, give, working, batch);
         }
@@ -96,10 +109,10 @@ impl Shard {
         }
         let dot = held.next_dot(life.incarnation);
         let order = Order { clock, incarnation: life.incarnation };
-        let update = Arc::new(Update { dot, seen: held.seen.clone(), order, ops });
+        let update = Arc::new(Update { dot, seen: held.seen.clone(), order, version: job.model.version, ops });
         let mut event = self.event(job, update);
         let open = Open::of(&event, None);
-        let applied = working.apply(open, job.model.version, of, !self.region.alone());
+        let applied = working.apply(open, of, !self.region.alone());
         let reactions = applied
             .map_err(|e| Refused::Evaluation { message: e.to_string() })
             .and_then(|()| self.check_size(job, working, of))
@@ -183,9 +196,9 @@ impl Shard {
         let life = self.region.life();
         let clock = self.region.clock.tick(&self.region.env, held.clock);
         let (dot, order) = (held.next_dot(life.incarnation), Order { clock, incarnation: life.incarnation });
-        let update = Arc::new(Update { dot, seen: held.seen.clone(), order, ops: give.ops() });
+        let update = Arc::new(Update { dot, seen: held.seen.clone(), order, version: job.model.version, ops: give.ops() });
         let event = self.event(job, update);
-        let applied = working.apply(Open::of(&event, None), job.model.version, of, !self.region.alone());
+        let applied = working.apply(Open::of(&event, None), of, !self.region.alone());
         applied.map_err(|e| Refused::Evaluation { message: e.to_string() })?;
         working.remember(&job.key, idem::bucket(clock, job.model.idempotency_window_ms), job.body_hash, dot);
         batch.bytes += 256;
@@ -216,12 +229,12 @@ impl Shard {
             body_hash: job.body_hash,
             answer: None,
             actor: command.actor.clone(),
-            model_version: job.model.version,
             model_hash: model_hash(&job.model),
             reactions: Vec::new(),
             cause: command.cause.clone(),
             trace: command.trace.clone(),
             encryption_key: "".into(),
+            unreadable: None,
         }
     }
 
@@ -319,7 +332,7 @@ fn check_ops(ops: &[Op], of: &AggregateType, held: &Aggregate, version: u32, dec
             (kind, _) => (kind, field),
         };
         match (kind, &op.action) {
-            (FieldKind::Register(Policy::Keep), Action::Set { .. }) if !decided && at.is_some_and(has_several) => {
+            (FieldKind::Register(Policy::Keep), Action::Set { .. }) if !decided && at.is_some_and(|at| has_several(at, kind)) => {
                 return Err(Refused::PreconditionRequired { field: def.name.clone(), current: ETag::of(held, version) });
             }
             (_, Action::Add(delta)) => {

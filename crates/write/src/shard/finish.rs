@@ -69,6 +69,7 @@ impl Shard {
         for job in batch.frames.drain(..).rev() {
             self.merging.push_front(job);
         }
+        self.beginnings.append(&mut batch.beginnings);
         self.failed = true;
     }
 
@@ -90,6 +91,8 @@ impl Shard {
             }
             if let Some(reason) = working.newly_parked() {
                 self.metrics.parked_aggregates.set(self.region.board.park(&id, reason) as i64);
+            } else if working.unparked() {
+                self.metrics.parked_aggregates.set(self.region.board.unpark(&id) as i64);
             }
             self.count_tail(&id, &working);
             if !working.aggregate.seen.is_empty() {
@@ -99,6 +102,10 @@ impl Shard {
         for (kind, home) in batch.homes_moved.drain(..) {
             tracing::info!(kind = &*kind, shard = self.id.0, region = %self.region.membership.name(home.region), home.term, "a home is set");
             self.region.homes().learn(&kind, self.id, home);
+        }
+        batch.beginnings.drain(..).for_each(|done| _ = done.send(()));
+        if let Some((reply, outcome)) = batch.unparked.take() {
+            _ = reply.send(outcome);
         }
         if let Some(entry) = own {
             self.append(entry);

@@ -230,7 +230,7 @@ impl Shard {
                 return if origin == me { Readiness::Ahead } else { Readiness::Waits };
             }
         }
-        let version = entry.events.iter().map(|e| e.model_version).max().unwrap_or_default();
+        let version = entry.events.iter().map(|e| e.update.version).max().unwrap_or_default();
         if version > model.version {
             self.region.met_model(version);
             return Readiness::Waits;
@@ -274,37 +274,48 @@ impl Shard {
 
     /// True if it was applied.
     fn merge_event(&mut self, event: &Event, position: Position, model: &Model, batch: &mut Batch) -> bool {
-        let Some(working) = batch.touched.get_mut(&id_of(event)) else { return false };
+        self.try_event(event, position, model, batch).unwrap_or_else(|reason| {
+            tracing::error!(aggregate = %id_of(event), reason, "parked");
+            self.metrics.parked.inc();
+            if let Some(working) = batch.touched.get_mut(&id_of(event)) {
+                working.change().parked = Some(reason);
+            }
+            false
+        })
+    }
+
+    /// True if it was applied; not if its aggregate has it, is parked, or can do without it. The error says why the aggregate can't go on.
+    pub(super) fn try_event(&mut self, event: &Event, position: Position, model: &Model, batch: &mut Batch) -> Result<bool, String> {
+        let Some(working) = batch.touched.get_mut(&id_of(event)) else { return Ok(false) };
         let held = &working.aggregate;
         let dot = event.dot();
         if held.seen.contains(dot) || held.parked.is_some() {
-            return false;
+            return Ok(false);
         }
         if !self.region.clock.observe(&self.region.env, event.update.order.clock) {
             self.metrics.future_clocks.inc();
         }
         let mut open = Open::of(event, Some(position));
         open.void = !mutation::on("cause-ignored") && open.cause.as_ref().is_some_and(|cause| batch.void_causes.contains(cause));
+        if let (true, Some(of)) = (mutation::on("local-rule-version"), model.aggregate(&event.kind)) {
+            open.update = Arc::new(of.ruled_here(&event.update, model.version));
+        }
         let result = match model.aggregate(&event.kind) {
+            _ if event.unreadable.is_some() => Err(format!("event {dot}: {}", event.unreadable.as_deref().unwrap_or_default())),
             None => Err(format!("the model has no aggregate type `{}`", event.kind)),
             Some(_) if dot.n != held.seen.get(dot.incarnation) + 1 => Err(format!("event {dot} came without its predecessor")),
-            Some(of) => working.apply(open, event.model_version, of, true).map_err(|e| format!("event {dot}: {e}")),
+            Some(of) => working.apply(open, of, true).map_err(|e| format!("event {dot}: {e}")),
         };
         match result {
             Ok(()) => {
                 working.merged = true;
                 working.remember_merged(&event.key, dot, model.idempotency_window_ms);
-                true
+                Ok(true)
             }
-            Err(reason) if event.critical => {
-                tracing::error!(aggregate = %id_of(event), reason, "parked");
-                self.metrics.parked.inc();
-                working.change().parked = Some(reason);
-                false
-            }
+            Err(reason) if event.critical => Err(reason),
             Err(_) => {
                 working.change().seen.add(dot);
-                false
+                Ok(false)
             }
         }
     }

@@ -12,9 +12,10 @@ mod job;
 mod merge;
 mod prepare;
 mod sweep;
+mod unpark;
 mod working;
 
-pub(crate) use job::{HomeOrder, Job, MergeInput, MergeJob};
+pub(crate) use job::{HomeOrder, Job, MergeInput, MergeJob, UnparkJob, Unparked};
 pub(crate) use merge::Standing;
 pub(crate) use working::settled;
 
@@ -53,6 +54,9 @@ pub(crate) struct Shard {
     hot: HashSet<AggregateId>,
     queue: VecDeque<Job>,
     merging: VecDeque<MergeJob>,
+    unparking: VecDeque<UnparkJob>,
+    /// The log's next entry begins a life.
+    beginnings: Vec<oneshot::Sender<()>>,
     /// Entries that are copied and not applied, by origin; what does not fit is read again from the log.
     pending: BTreeMap<RegionId, VecDeque<LogEntry>>,
     seals: BTreeMap<RegionId, Seal>,
@@ -93,6 +97,8 @@ impl Shard {
             standing,
             queue: VecDeque::new(),
             merging: VecDeque::new(),
+            unparking: VecDeque::new(),
+            beginnings: Vec::new(),
             pending: BTreeMap::new(),
             seals: BTreeMap::new(),
             reloads: Vec::new(),
@@ -186,6 +192,8 @@ impl Shard {
     fn accept(&mut self, input: MergeInput) {
         match input {
             MergeInput::Frame(job) => self.merging.push_back(job),
+            MergeInput::Unpark(job) => self.unparking.push_back(*job),
+            MergeInput::Begin(done) => self.beginnings.push(done),
             MergeInput::Reload(done) => {
                 self.reloads.push(done);
                 self.failed = true;

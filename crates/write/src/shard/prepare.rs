@@ -17,14 +17,15 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use sterna_crdt::{Clock, Name};
 use sterna_env::{HashSet, mutation};
-use sterna_log::{AggregateId, LogId};
+use sterna_log::{AggregateId, Event, LogId, Position};
 use sterna_store::{ReadError, Snapshot};
 
 type Entries = Vec<(LogId, LogEntry)>;
 
 impl Shard {
     pub(super) async fn prepare(&mut self) -> Prepared {
-        if !self.may_merge() && self.queue.is_empty() && !self.sweep.is_due() && !self.notices_due {
+        let asked = self.may_merge() || self.may_unpark() || !self.queue.is_empty() || !self.beginnings.is_empty();
+        if !asked && !self.sweep.is_due() && !self.notices_due {
             return Prepared::Nothing;
         }
         self.try_prepare().await.unwrap_or_else(|error| {
@@ -39,6 +40,7 @@ impl Shard {
         self.refresh(&*snapshot).await?;
         let swept = self.sweepable(&*snapshot).await?;
         let mut batch = Batch::new(snapshot.version(), self.region.life().epoch);
+        let unparking = self.unparkable().await?;
         let mut entries = Vec::new();
         if self.may_merge() {
             self.copy(&mut batch);
@@ -55,11 +57,16 @@ impl Shard {
             Ok(notices) => notices,
             Err(error) => return Err(self.give_back(jobs, &mut batch, error)),
         };
-        if entries.is_empty() && jobs.is_empty() && batch.copied.is_empty() && swept.is_empty() && noticed.is_empty() {
+        batch.beginnings = std::mem::take(&mut self.beginnings);
+        batch.entry.begins = !batch.beginnings.is_empty();
+        let idle = entries.is_empty() && jobs.is_empty() && batch.copied.is_empty() && !batch.entry.begins;
+        if idle && swept.is_empty() && noticed.is_empty() && unparking.is_none() {
             return Ok(Prepared::Nothing);
         }
-        let others: Vec<AggregateId> = swept.iter().chain(noticed.iter().map(|notice| &notice.target)).cloned().collect();
-        if let Err(error) = self.load(&*snapshot, &entries, (&jobs, &others), &mut batch).await {
+        let parked = unparking.iter().map(|parked| &parked.job.aggregate);
+        let others: Vec<AggregateId> = swept.iter().chain(noticed.iter().map(|notice| &notice.target)).chain(parked).cloned().collect();
+        let missed = unparking.as_ref().map_or(&[][..], |parked| &parked.job.events);
+        if let Err(error) = self.load(&*snapshot, (&entries, missed), (&jobs, &others), &mut batch).await {
             return Err(self.give_back(jobs, &mut batch, error));
         }
         if let Err(error) = self.settle_causes(&swept, &mut batch).await {
@@ -67,13 +74,16 @@ impl Shard {
         }
         self.obey(noticed, &mut batch);
         let model = self.region.model();
+        if let Some(parked) = unparking {
+            self.unpark(parked, &model, &mut batch);
+        }
         for (log, entry) in &entries {
             self.merge_entry(*log, entry, &model, &mut batch);
         }
         let mut late = Vec::new();
         for job in jobs {
             match batch.bytes < BATCH_BYTES_MAX {
-                true => self.decide(job, &mut batch),
+                true => self.decide(job, &model, &mut batch),
                 false => late.push(job),
             }
         }
@@ -90,6 +100,7 @@ impl Shard {
     fn give_back(&mut self, jobs: Vec<Job>, batch: &mut Batch, error: ReadError) -> ReadError {
         self.queue.extend(jobs);
         self.merging.extend(std::mem::take(&mut batch.frames));
+        self.beginnings.append(&mut batch.beginnings);
         error
     }
 
@@ -133,7 +144,7 @@ impl Shard {
     async fn load(
         &mut self,
         snapshot: &dyn Snapshot,
-        entries: &Entries,
+        (entries, missed): (&Entries, &[(Position, Event)]),
         (jobs, others): (&[Job], &[AggregateId]),
         batch: &mut Batch,
     ) -> Result<(), ReadError> {
@@ -164,7 +175,7 @@ impl Shard {
             }
         }
         self.load_keys(snapshot, keys, batch).await?;
-        self.load_verdicts(snapshot, entries, jobs, batch).await
+        self.load_verdicts(snapshot, (entries, missed), jobs, batch).await
     }
 
     async fn load_aggregates(&mut self, snapshot: &dyn Snapshot, ids: Vec<AggregateId>, batch: &mut Batch) -> Result<(), ReadError> {
@@ -239,13 +250,14 @@ impl Shard {
     fn write(&mut self, batch: &mut Batch) {
         let model = self.region.model();
         let t = &mut batch.transaction;
+        let place = (self.id, &self.standing.progress.applied);
         for (id, working) in &mut batch.touched {
             match model.aggregate(&id.kind) {
                 Some(of) => {
                     working.bounded = of.has_bounds() && working.changed;
-                    working.write(id, &self.region, self.id, of, &self.metrics, t);
+                    working.write(id, &self.region, place, of, &self.metrics, t);
                 }
-                None => working.write(id, &self.region, self.id, &NO_FIELDS, &self.metrics, t),
+                None => working.write(id, &self.region, place, &NO_FIELDS, &self.metrics, t),
             }
         }
         if let Some(after) = &batch.after {

@@ -1,18 +1,19 @@
 //! An aggregate as a batch changes it.
 
-use crate::aggregate::{Aggregate, CauseOf, Open, encode_chunk, encode_chunks};
+use crate::aggregate::{Aggregate, CauseOf, Open, Window, encode_chunk, encode_chunks};
 use crate::keys::idem::{self, IdemRecord};
 use crate::keys::ledger::LedgerRecord;
-use crate::keys::void::{self, Voided};
+use crate::keys::parked::ParkedRecord;
+use crate::keys::void::{self, Voided, What};
 use crate::keys::{parked, state, tail};
 use crate::{Metrics, Region};
 use bytes::Bytes;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use sterna_crdt::conflicts::Row;
-use sterna_crdt::{Dot, Incarnation, Name, Schema};
-use sterna_env::HashMap;
-use sterna_log::{AggregateId, LogId, Position, ShardId, shard_of};
+use sterna_crdt::{Dot, Incarnation, Name, Order, Schema};
+use sterna_env::{HashMap, mutation};
+use sterna_log::{AggregateId, Applied, LogId, Position, ShardId, shard_of};
 use sterna_store::Transaction;
 
 pub(crate) struct Working {
@@ -34,6 +35,8 @@ pub(crate) struct Working {
     pub merged: bool,
     /// It was changed, and has a bounded counter.
     pub bounded: bool,
+    /// The last event that it got after it had been parked: projections passed over it.
+    pub caught_up: Option<(Dot, Order)>,
     chunks_before: usize,
     /// About how many bytes the state has.
     pub bytes: usize,
@@ -54,6 +57,7 @@ impl Working {
             before,
             merged: false,
             bounded: false,
+            caught_up: None,
             chunks_before,
             bytes,
         }
@@ -65,8 +69,8 @@ impl Working {
     }
 
     /// Applies an event; on an error nothing is changed.
-    pub fn apply(&mut self, event: Open, model_version: u32, schema: &dyn Schema, open: bool) -> Result<(), sterna_crdt::ApplyError> {
-        let voided = self.change().apply(event, model_version, schema, open)?;
+    pub fn apply(&mut self, event: Open, schema: &dyn Schema, open: bool) -> Result<(), sterna_crdt::ApplyError> {
+        let voided = self.change().apply(event, schema, open)?;
         self.merged |= !voided.is_empty();
         self.voided.extend(voided);
         Ok(())
@@ -127,12 +131,12 @@ impl Working {
         self.records.insert(key.clone(), record);
     }
 
-    /// Closes what is settled, and writes record, tail, keys, verdicts and ledger rows.
+    /// Closes what is settled, and writes record, tail, keys, verdicts and ledger rows. `has` is what was applied before the batch.
     pub fn write(
         &mut self,
         id: &AggregateId,
         region: &Region,
-        shard: ShardId,
+        (shard, has): (ShardId, &Applied),
         schema: &dyn Schema,
         metrics: &Metrics,
         t: &mut Transaction,
@@ -144,8 +148,13 @@ impl Working {
         let aggregate = Arc::make_mut(&mut self.aggregate);
         if !aggregate.tail.is_empty() {
             let closed = aggregate.close(schema, &settled);
-            if aggregate.contested && (closed || self.merged) {
-                write_ledger(id, &self.before, aggregate, schema, metrics, t);
+            if aggregate.contested && (closed || mutation::on("conflict-against-state")) {
+                write_ledger(id, &self.before, (self.before.ledger(schema), aggregate.ledger(schema)), metrics, t);
+            } else if aggregate.contested
+                && self.merged
+                && let Some(window) = Window::of(&self.before.seen, aggregate, &self.voided)
+            {
+                write_ledger(id, &self.before, (self.before.ledger_in(&window, schema), aggregate.ledger_in(&window, schema)), metrics, t);
             }
             if closed {
                 aggregate.trim(schema);
@@ -165,8 +174,19 @@ impl Working {
                 t.put(idem::key(shard, bucket, id, &key), record.encode());
             }
         }
-        if let Some(reason) = self.newly_parked() {
-            t.put(parked::key(shard, id), reason.to_owned());
+        match (self.before.parked.as_deref(), self.aggregate.parked.as_deref()) {
+            // What it lacks is not told again: it has not less than before.
+            (None, Some(reason)) => {
+                let record = ParkedRecord { reason: reason.to_owned(), has: has.clone() };
+                _ = t.put(parked::key(shard, id), record.encode());
+            }
+            (Some(_), None) => _ = t.clear_key(&parked::key(shard, id)),
+            _ => {}
+        }
+        if let Some((dot, order)) = self.caught_up.filter(|_| self.aggregate.parked.is_none()) {
+            let news = Voided { kind: id.kind.clone(), id: id.id.clone(), dot, order, what: What::Unparked };
+            t.writes.push(void::news(shard, t.writes.len() as u32, &news));
+            self.verdicts += 1;
         }
         self.write_verdicts(id, region, shard, metrics, t);
     }
@@ -176,10 +196,15 @@ impl Working {
         self.aggregate.parked.as_deref().filter(|_| self.before.parked.is_none())
     }
 
+    /// This batch ended that.
+    pub fn unparked(&self) -> bool {
+        self.before.parked.is_some() && self.aggregate.parked.is_none()
+    }
+
     /// Marks void events, and leaves notices with what they may have caused.
     fn write_verdicts(&mut self, id: &AggregateId, region: &Region, shard: ShardId, metrics: &Metrics, t: &mut Transaction) {
         for open in self.voided.drain(..) {
-            let voided = Voided { kind: id.kind.clone(), id: id.id.clone(), dot: open.dot(), order: open.update.order };
+            let voided = Voided { kind: id.kind.clone(), id: id.id.clone(), dot: open.dot(), order: open.update.order, what: What::Void };
             t.put(void::mark(shard, &id.kind, &id.id, open.dot()), PRESENT);
             t.writes.push(void::news(shard, t.writes.len() as u32, &voided));
             let cause = (id.kind.clone(), id.id.clone(), open.dot());
@@ -219,15 +244,25 @@ fn write_tail(id: &AggregateId, aggregate: &mut Aggregate, shard: ShardId, t: &m
     }
 }
 
-/// Writes the difference. Rows whose loser was closed before are final, and stay whatever the tail says now.
-fn write_ledger(id: &AggregateId, before: &Aggregate, after: &Aggregate, schema: &dyn Schema, metrics: &Metrics, t: &mut Transaction) {
+/// Writes the difference between the rows that there were and those that there are. Rows whose loser was closed before are final, and stay
+/// whatever the tail says now.
+fn write_ledger(
+    id: &AggregateId,
+    before: &Aggregate,
+    (rows_before, rows_after): (Vec<(Row, bool)>, Vec<(Row, bool)>),
+    metrics: &Metrics,
+    t: &mut Transaction,
+) {
+    if rows_before.is_empty() && rows_after.is_empty() {
+        return;
+    }
     let mut closed_before: Vec<Dot> = before.tail.iter().filter(|open| open.closed).map(|open| open.update.dot).collect();
     closed_before.sort_unstable();
     let keyed = |rows: Vec<(Row, bool)>| -> BTreeMap<bytes::Bytes, LedgerRecord> {
         let open = rows.iter().filter(|(row, _)| closed_before.binary_search(&row.loser).is_err());
         open.map(|(row, is_final)| LedgerRecord::of(id, row, *is_final)).map(|record| (record.key(), record)).collect()
     };
-    let (before, after) = (keyed(before.ledger(schema)), keyed(after.ledger(schema)));
+    let (before, after) = (keyed(rows_before), keyed(rows_after));
     for key in before.keys().filter(|key| !after.contains_key(*key)) {
         t.clear_key(key);
     }

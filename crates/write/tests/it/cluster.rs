@@ -60,6 +60,17 @@ pub fn model(text: &str) -> Model {
 }
 
 pub async fn open_with(name: &str, members: &[&str], store: Arc<dyn Store>, text: &str) -> Result<TestRegion, OpenError> {
+    open_counted(name, members, store, text, None).await
+}
+
+/// With its metrics.
+pub async fn open_counted(
+    name: &str,
+    members: &[&str],
+    store: Arc<dyn Store>,
+    text: &str,
+    registry: Option<&prometheus::Registry>,
+) -> Result<TestRegion, OpenError> {
     let model = model(text);
     let env = Env::real();
     let options = OpenOptions {
@@ -71,7 +82,7 @@ pub async fn open_with(name: &str, members: &[&str], store: Arc<dyn Store>, text
     };
     let region = Region::open(env.clone(), Arc::clone(&store), options).await?;
     let scope = Scope::new(env);
-    let writer = Writer::start(region, &scope, None).await.expect("the store can be read");
+    let writer = Writer::start(region, &scope, registry).await.expect("the store can be read");
     writer.region().set_gate(Gate::Open);
     Ok(TestRegion { writer, scope })
 }

@@ -5,4 +5,6 @@ mod commands;
 mod faults;
 mod merging;
 mod models;
+mod parking;
 mod sweeping;
+mod tails;

@@ -5,7 +5,7 @@ use crate::fold::Visible;
 use crate::language::{SEATS_MAX, TYPES, schema};
 use crate::reference::{EventId, RefRow, Reference, id_of};
 use std::collections::{BTreeMap, BTreeSet};
-use sterna_crdt::{FieldKind, Fields, Policy, Value};
+use sterna_crdt::{Dot, Field, FieldKind, Fields, Value};
 use sterna_log::Event;
 
 type Ledger = BTreeMap<(String, String), BTreeSet<RefRow>>;
@@ -71,7 +71,7 @@ fn causal(me: &str, events: &[Event]) -> Result<(), String> {
     for event in events {
         for last in event.update.seen.iter() {
             for n in 1..=last.n {
-                let dot = sterna_crdt::Dot { n, ..last };
+                let dot = Dot { n, ..last };
                 let Some(past) = all.get(&(event.kind.clone(), event.id.clone(), dot)) else {
                     return Err(format!("{me}: {}/{} {} is there without {dot}, its past", event.kind, event.id, event.dot()));
                 };
@@ -140,7 +140,7 @@ async fn ledger(node: &Node) -> Ledger {
     let mut all = Ledger::new();
     for row in node.ledger().await {
         let rule = RULES.iter().find(|rule| **rule == row.rule).copied().unwrap_or("unknown");
-        all.entry((row.kind, row.id)).or_default().insert((row.field, row.element, row.loser, row.winner, rule));
+        all.entry((row.kind, row.id)).or_default().insert((row.field, row.element, row.loser, row.winner, (rule, row.version)));
     }
     all
 }
@@ -165,8 +165,16 @@ fn visible(fields: &Fields) -> Visible {
     let mut out = Visible { present: fields.present(), created: fields.created(), updated: fields.updated(), ..Visible::default() };
     for (name, kind) in &schema() {
         out.values.insert((*name).to_owned(), fields.value(name, kind));
-        if let (FieldKind::Register(Policy::Keep), Some(field)) = (kind, fields.field(name)) {
-            out.kept.insert(((*name).to_owned(), None), field.candidates().map(|candidate| candidate.dot).collect());
+        let Some(field) = fields.field(name) else { continue };
+        let mut keep = |key: Option<&Value>, field: &Field, kind: &FieldKind| {
+            let dots: Vec<Dot> = field.undecided(kind).map(|candidate| candidate.dot).collect();
+            if !dots.is_empty() {
+                out.kept.insert(((*name).to_owned(), key.cloned()), dots);
+            }
+        };
+        match kind {
+            FieldKind::Map(inner) => field.entries().for_each(|(key, entry)| keep(Some(key), entry, inner)),
+            kind => keep(None, field, kind),
         }
     }
     out

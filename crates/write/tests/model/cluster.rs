@@ -1,11 +1,12 @@
 //! Regions with real shard writers on memory stores; frames are carried by the test.
 
-use crate::language::{REGIONS, text};
+use crate::language::{REGIONS, VERSIONS, text};
 use std::sync::Arc;
 use std::time::Duration;
 use sterna_crdt::{Dot, Name, RegionId};
 use sterna_env::{Env, Scope};
 use sterna_log::{AggregateId, Applied, Cause, Event, Frame, FrameEntry, LogId, Position, ShardId};
+use sterna_model::Model;
 use sterna_store::{Limits, Memory, Page, Snapshot, Store};
 use sterna_write::keys::ledger::{LedgerRecord, prefix};
 use sterna_write::keys::void;
@@ -21,25 +22,46 @@ pub struct Node {
 pub struct Cluster {
     pub env: Env,
     pub nodes: Vec<Node>,
+    /// By version, from 1.
+    models: Vec<Arc<Model>>,
 }
 
 impl Cluster {
     pub async fn open(seed: u64) -> Self {
         let env = sterna_env::testing::paused(seed);
         let mut nodes = Vec::new();
-        let (model, diagnostics) = sterna_model::parse_with(&text(), Some(&REGIONS));
-        let model = Arc::new(model.unwrap_or_else(|| panic!("{diagnostics:?}")));
+        let parse = |version| {
+            let (model, diagnostics) = sterna_model::parse_with(&text(version), Some(&REGIONS));
+            Arc::new(model.unwrap_or_else(|| panic!("{diagnostics:?}")))
+        };
+        let models: Vec<Arc<Model>> = (1..=VERSIONS).map(parse).collect();
         for name in REGIONS {
             let store: Arc<dyn Store> = Arc::new(Memory::new(Limits { sole_writer: true, ..Limits::default() }, 100_000));
             let members = REGIONS.iter().map(|&name| name.into()).collect();
-            let options = OpenOptions { name: name.into(), members, shards: SHARDS, model: Arc::clone(&model), copied: false };
+            let options = OpenOptions { name: name.into(), members, shards: SHARDS, model: Arc::clone(&models[0]), copied: false };
             let region = Region::open(env.clone(), store, options).await.expect("the store is empty");
             let scope = Scope::new(env.clone());
             let writer = Writer::start(region, &scope, None).await.expect("the store can be read");
             writer.region().set_gate(Gate::Open);
             nodes.push(Node { writer, scope });
         }
-        Self { env, nodes }
+        Self { env, nodes, models }
+    }
+
+    fn version(&self, region: usize) -> u32 {
+        self.nodes[region].writer.region().model().version
+    }
+
+    /// The region takes the next version of the model, if all hold that: so only when nobody is behind it. True if it did.
+    pub async fn upgrade(&self, region: usize) -> Result<bool, String> {
+        let version = self.version(region);
+        let behind = (0..self.nodes.len()).any(|other| self.version(other) < version);
+        let Some(next) = self.models.get(version as usize).filter(|_| !behind) else { return Ok(false) };
+        for node in &self.nodes {
+            node.writer.region().offer_model(Arc::clone(next)).map_err(|error| format!("{error}: {:?}", error.mistakes))?;
+        }
+        self.nodes[region].writer.region().take_next_model().await.map_err(|error| error.to_string())?;
+        Ok(true)
     }
 
     pub async fn pause(&self, ms: u64) {

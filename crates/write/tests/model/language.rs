@@ -1,4 +1,5 @@
-//! The model that the histories are about: every kind of field and policy, deletes of both sorts, reactions two deep.
+//! The model that the histories are about: every kind of field and policy, deletes of both sorts, reactions two deep. Its rules between
+//! concurrent sets take turns from version to version.
 
 use sterna_crdt::{FieldKind, Policy, RegionId};
 
@@ -31,11 +32,18 @@ pub fn schema() -> Vec<(&'static str, FieldKind)> {
     ]
 }
 
-pub fn text() -> String {
-    let mut text = "version = 1\nidempotency_window = '1h'\n".to_owned();
+pub const VERSIONS: u32 = 3;
+
+pub fn text(version: u32) -> String {
+    let mut text = format!("version = {version}\nidempotency_window = '1h'\n");
+    let rules = ["'latest'", "'keep'", "{ prefer = ['c', 'a'] }", "{ max_by = 'args.n' }", "{ min_by = 'args.n' }"];
+    let mut fields = FIELDS.to_owned();
+    for at in 0..rules.len() {
+        fields = fields.replace(&format!("RULE{at}"), rules[(at + version as usize - 1) % rules.len()]);
+    }
     for kind in TYPES {
         let wins = kind == "doomed";
-        text.push_str(&format!("[aggregate.{kind}]\ndelete_wins = {wins}\n{}", FIELDS.replace("TYPE", kind)));
+        text.push_str(&format!("[aggregate.{kind}]\ndelete_wins = {wins}\n{}", fields.replace("TYPE", kind)));
     }
     text + REACTIONS
 }
@@ -45,14 +53,14 @@ const FIELDS: &str = r#"
 count   = "counter"
 counts  = { map = "counter" }
 flag    = "flag"
-keep    = { register = "int", on_conflict = "keep" }
-latest  = "int?"
-latests = { map = "int" }
+keep    = { register = "int", on_conflict = RULE1 }
+latest  = { register = "int?", on_conflict = RULE0 }
+latests = { map = { register = "int", on_conflict = RULE0 } }
 max     = { register = "int", on_conflict = "max" }
-max_by  = { register = "int", on_conflict = { max_by = "args.n" } }
+max_by  = { register = "int", on_conflict = RULE3 }
 min     = { register = "int", on_conflict = "min" }
-min_by  = { register = "int", on_conflict = { min_by = "args.n" } }
-prefer  = { register = "int", on_conflict = { prefer = ["c", "a"] } }
+min_by  = { register = "int", on_conflict = RULE4 }
+prefer  = { register = "int", on_conflict = RULE2 }
 seats   = { counter = { min = 0, max = 5 } }
 set     = { set = "int" }
 stock   = { counter = { min = 0 } }

@@ -1,5 +1,5 @@
 //! The rules of merging as a slow and obvious program, and the real shard writers, driven by the same random histories: cut and delayed
-//! frames, any order, one key in several regions, reactions, deletes, every policy. States, verdicts and ledgers are compared after each step.
+//! frames, any order, one key in several regions, reactions, deletes, every policy, models that change. States, verdicts and ledgers are compared after each step.
 
 #![allow(clippy::expect_used, clippy::unwrap_used, reason = "a test stops at the first surprise")]
 
@@ -60,9 +60,9 @@ mod planted {
     }
 }
 
-/// Those of merge_model.py.
+/// Those of merge_model.py, and one of the rules' versions.
 #[cfg(feature = "mutations")]
-const FAULTS: [&str; 10] = [
+const FAULTS: [&str; 11] = [
     "deps-ignored",
     "void-half-undone",
     "unsettled-rights",
@@ -73,4 +73,5 @@ const FAULTS: [&str; 10] = [
     "no-twin-check",
     "conflict-against-state",
     "closed-too-early",
+    "local-rule-version",
 ];

@@ -9,8 +9,8 @@ use sterna_log::Event;
 
 /// Type, id and dot.
 pub type EventId = (Name, Name, Dot);
-/// Field, element, loser, winner, rule.
-pub type RefRow = (String, Option<Value>, Dot, Option<Dot>, &'static str);
+/// Field, element, loser, winner, rule and its version.
+pub type RefRow = (String, Option<Value>, Dot, Option<Dot>, (&'static str, u32));
 
 pub struct Reference<'a> {
     pub events: BTreeMap<EventId, &'a Event>,
@@ -65,17 +65,18 @@ impl<'a> Reference<'a> {
     pub fn ledger(&self, kind: &str, id: &str) -> BTreeSet<RefRow> {
         let mut rows: BTreeSet<RefRow> = ledger(&self.live(kind, id), &schema())
             .into_iter()
-            .map(|row| (row.field.to_string(), row.element, row.loser, row.winner, row.rule.name()))
+            .map(|row| (row.field.to_string(), row.element, row.loser, row.winner, (row.rule.name(), row.version)))
             .collect();
         let all = self.of(kind, id);
         for v in all.iter().filter(|event| self.void.contains(&id_of(event))) {
             let better: Vec<&&Event> =
                 all.iter().filter(|t| t.key == v.key && t.update.concurrent(&v.update) && rank(t) < rank(v)).collect();
-            let winner = better.iter().min_by_key(|t| rank(t)).map(|t| t.dot());
-            rows.insert((String::new(), None, v.dot(), winner, Rule::Void.name()));
+            let version = |of: Option<&&Event>| v.update.version.max(of.map_or(0, |event| event.update.version));
+            let winner = better.iter().min_by_key(|t| rank(t)).copied();
+            rows.insert((String::new(), None, v.dot(), winner.map(|t| t.dot()), (Rule::Void.name(), version(winner))));
             for f in all.iter().filter(|f| f.cause.is_none() && !self.void.contains(&id_of(f)) && v.update.before(&f.update)) {
                 if !better.is_empty() && !better.iter().any(|t| t.update.before(&f.update)) {
-                    rows.insert((String::new(), None, v.dot(), Some(f.dot()), Rule::OnVoid.name()));
+                    rows.insert((String::new(), None, v.dot(), Some(f.dot()), (Rule::OnVoid.name(), version(Some(f)))));
                 }
             }
         }

@@ -41,6 +41,8 @@ impl Seen {
             "spend",
             "void spend",
             "void increment",
+            "version taken",
+            "versions met",
         ] {
             assert!(self.0.contains_key(what), "it never came to: {what}; {:?}", self.0);
         }
@@ -105,11 +107,21 @@ impl Run {
             }
             490..570 => self.give().await?,
             570..580 => self.cluster.pause(2 * WINDOW_MS + 61_000).await,
+            580..605 => self.upgrade().await?,
             _ => self.deliver().await?,
         }
         let pause = self.dice.below(400) as u64;
         self.cluster.pause(if self.dice.percent(80) { 0 } else { pause }).await;
         self.cluster.quiet().await
+    }
+
+    /// Somebody takes the next version of the model.
+    async fn upgrade(&mut self) -> Result<(), String> {
+        let region = self.dice.below(3);
+        if self.cluster.upgrade(region).await? {
+            self.seen.count("version taken");
+        }
+        Ok(())
     }
 
     async fn check(&mut self) -> Result<(), String> {
@@ -285,6 +297,12 @@ impl Run {
         while let Some((region, call)) = self.outbox.pop() {
             self.call(region, &call).await?;
         }
+        let newest = self.cluster.nodes.iter().map(|node| node.writer.region().model().version).max();
+        for region in 0..3 {
+            if Some(self.cluster.nodes[region].writer.region().model().version) < newest {
+                self.cluster.upgrade(region).await?;
+            }
+        }
         for _ in 0..6 {
             for (to, from) in [(0, 1), (1, 2), (2, 0), (0, 2), (2, 1), (1, 0)] {
                 for shard in (0..SHARDS).map(ShardId) {
@@ -321,6 +339,15 @@ impl Run {
         }
         for row in self.cluster.nodes[0].ledger().await {
             self.seen.count("row");
+            let version =
+                |dot: Dot| reference.events.get(&(row.kind.as_str().into(), row.id.as_str().into(), dot)).map(|event| event.update.version);
+            let versions = (version(row.loser), row.winner.and_then(version));
+            if !row.field.is_empty() && versions.1.is_some() && versions.0 != versions.1 {
+                self.seen.count("versions met");
+            }
+            if row.rule != "add-wins" && versions.0.max(versions.1) < Some(row.version) {
+                self.seen.count("a third's version decided");
+            }
             if row.rule == "decided-on-void" {
                 self.seen.count("decided on void");
             }
