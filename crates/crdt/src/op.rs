@@ -77,6 +77,12 @@ impl Update {
         self.ops.is_empty() || self.ops.iter().any(|op| !op.action.is_delete() && op.action.is_visible())
     }
 
+    /// The ledger may have a row of it and a concurrent one, as one of them sets, removes or deletes: what is only added or inserted
+    /// meets nothing.
+    pub fn competes(&self) -> bool {
+        self.ops.iter().any(|op| !matches!(op.action, Action::Add(_) | Action::Insert(_) | Action::Give { .. }))
+    }
+
     /// It only moves rights.
     pub fn is_transfer(&self) -> bool {
         !self.ops.is_empty() && !self.ops.iter().any(|op| op.action.is_visible())

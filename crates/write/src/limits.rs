@@ -23,6 +23,8 @@ pub const CHUNK_BYTES: usize = 64_000;
 /// Events of a tail that are kept in the aggregate's record; beyond it the older ones of them become a chunk.
 pub const TAIL_INLINE_EVENTS_MAX: usize = 32;
 pub const TAIL_CHUNK_EVENTS: usize = 16;
+/// A busy shard closes longer tails too, as they are written with each command.
+pub const TAIL_PRESSING_EVENTS: usize = 8;
 /// Causes of events looked up at once, to learn whether they are settled.
 pub const CAUSES_MAX: usize = 1_024;
 /// Notices of void causes looked at in one batch.
@@ -36,7 +38,7 @@ pub const KEY_BYTES_MAX: usize = 255;
 /// A command's arguments, in bytes of JSON.
 pub const ARGS_BYTES_MAX: usize = 64_000;
 /// Decoded aggregates kept by one shard.
-pub const CACHE_AGGREGATES_MAX: usize = 1_024;
+pub const CACHE_AGGREGATES_MAX: usize = 512;
 /// Recent entries of one log kept in memory.
 pub const LOG_CACHE_BYTES_MAX: usize = 128_000;
 /// Aggregates with bounded counters remembered to have their rights moved.

@@ -7,6 +7,7 @@ mod closing;
 mod fold;
 mod ledger;
 mod open;
+mod recent;
 mod record;
 mod tail;
 mod verdict;
@@ -14,10 +15,11 @@ mod verdict;
 pub(crate) use ledger::Window;
 pub use open::Open;
 pub(crate) use open::{CauseOf, targets};
+pub use recent::RecentKeys;
 pub(crate) use record::{chunk_len, encode_chunk, encode_chunks, load, tail_of};
 pub use tail::Tail;
 
-use crate::limits::TAIL_INLINE_EVENTS_MAX;
+use crate::limits::TAIL_PRESSING_EVENTS;
 use smallvec::SmallVec;
 use std::sync::Arc;
 use sterna_crdt::{ApplyError, Clock, Dot, Fields, Incarnation, RegionId, Schema, VersionVector};
@@ -40,10 +42,12 @@ pub struct Aggregate {
     pub(crate) tail: Tail,
     /// The fold of what left the tail, with the tail's closed events as open ones. `None` where the tail is empty: it is `fields`.
     checkpoint: Option<Arc<Fields>>,
-    /// Events in the tail met concurrently, or are void, so that the ledger may have rows of them.
+    /// Events in the tail met concurrently in what they do, or are void, so that the ledger may have rows of them.
     pub(crate) contested: bool,
     /// What was settled when nothing was found that can be closed. Not part of the state.
     closed_at: SmallVec<[(Incarnation, Position); 3]>,
+    /// Of records of idempotency keys. Not part of the state.
+    pub(crate) keys: RecentKeys,
     /// Of the record as stored: its chunks and bytes. Not part of the state.
     pub(crate) chunks: usize,
     pub(crate) bytes: usize,
@@ -87,12 +91,12 @@ impl Aggregate {
         } else {
             self.fields.apply(&update, schema, false)?;
         }
-        let concurrent = !update.seen.covers(&self.seen);
+        let met = !update.seen.covers(&self.seen) && (update.competes() || self.tail.iter().any(|open| open.update.competes()));
         self.seen.add(update.dot);
         self.clock = self.clock.max(update.order.clock);
         self.model_version = self.model_version.max(update.version);
         self.voided += voided.len() as u64;
-        self.contested |= concurrent || !voided.is_empty();
+        self.contested |= met || !voided.is_empty();
         if open {
             self.tail.push(event);
         }
@@ -101,7 +105,7 @@ impl Aggregate {
 
     /// Its tail is to be looked at though the shard is at work: ledger rows wait to be final, or it has become long.
     pub(crate) fn presses(&self) -> bool {
-        self.contested || self.tail.len() > TAIL_INLINE_EVENTS_MAX
+        self.contested || self.tail.len() > TAIL_PRESSING_EVENTS
     }
 
     /// Closes what nothing concurrent can join any more; `settled` says, for an incarnation's log, up to where every member has

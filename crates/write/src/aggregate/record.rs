@@ -4,7 +4,7 @@
 //! A record holds the checkpoint; the state is folded from it and the tail as it is read.
 
 use super::tail::{Chunk, Stored};
-use super::{Aggregate, Open, Tail};
+use super::{Aggregate, Open, RecentKeys, Tail};
 use crate::keys::{Unreadable, state, tail};
 use crate::limits::CHUNK_BYTES;
 use bytes::Bytes;
@@ -27,6 +27,7 @@ struct Record<'a> {
     parked: Option<String>,
     #[serde(borrow)]
     fields: Cow<'a, [u8]>,
+    keys: RecentKeys,
     recent: Vec<Open>,
     /// Runs of the numbers of the tail's chunks.
     tail: Vec<(u32, u32)>,
@@ -44,6 +45,7 @@ impl Aggregate {
             contested: self.contested,
             parked: self.parked.clone(),
             fields: Cow::Owned(self.checkpoint().encode()),
+            keys: self.keys,
             recent,
             tail: runs,
             tail_next: next,
@@ -110,6 +112,7 @@ async fn join(snapshot: &dyn Snapshot, first: Bytes, shard: ShardId, id: &Aggreg
         parked: record.parked,
         tail: Tail::from_stored(stored, chunks),
         contested: record.contested,
+        keys: record.keys,
         chunks: 1 + usize::from(more),
         bytes: whole.len(),
         ..Aggregate::default()

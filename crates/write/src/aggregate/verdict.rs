@@ -5,6 +5,7 @@
 
 use super::{Aggregate, CauseOf, Open, Tail};
 use crate::keys::idem::IdemRecord;
+use std::collections::BTreeSet;
 use sterna_crdt::{ApplyError, Dot, Name, Schema};
 use sterna_env::mutation;
 
@@ -37,7 +38,7 @@ impl Aggregate {
     }
 
     /// The events that one of `causes`, which are void, caused are void from now on. Returns those that were not before.
-    pub(crate) fn void_caused_by(&mut self, causes: &[CauseOf], schema: &dyn Schema) -> Result<Vec<Open>, ApplyError> {
+    pub(crate) fn void_caused_by(&mut self, causes: &BTreeSet<CauseOf>, schema: &dyn Schema) -> Result<Vec<Open>, ApplyError> {
         if mutation::on("cause-ignored") {
             return Ok(Vec::new());
         }
@@ -54,7 +55,7 @@ impl Aggregate {
     }
 
     /// The verdict on these causes is final, and they are not void.
-    pub(crate) fn settle_causes(&mut self, causes: &[CauseOf]) {
+    pub(crate) fn settle_causes(&mut self, causes: &BTreeSet<CauseOf>) {
         let settles = |open: &Open| !open.cause_settled && open.cause.as_ref().is_some_and(|cause| causes.contains(cause));
         if self.tail.change(settles, |open| open.cause_settled = true) > 0 {
             self.closed_at.clear();

@@ -67,7 +67,7 @@ impl Shard {
         for notice in notices {
             let Some(of) = model.aggregate(&notice.target.kind) else { continue };
             if let Some(working) = batch.touched.get_mut(&notice.target) {
-                working.void_caused_by(&[notice.cause], &notice.target, of);
+                working.void_caused_by(&BTreeSet::from([notice.cause]), &notice.target, of);
             }
             batch.transaction.clear_key(&notice.key);
         }
@@ -83,7 +83,7 @@ impl Shard {
         let ids: Vec<AggregateId> = causes.iter().map(|(kind, id, _)| AggregateId { kind: kind.clone(), id: id.clone() }).collect();
         let held = Arc::clone(&self.states).get_many(&ids).await?;
         let known = causes.into_iter().zip(held).filter_map(|(cause, held)| Some((cause, held?)));
-        let settled: Vec<CauseOf> = known.filter(|(cause, held)| self.is_settled(cause, held)).map(|(cause, _)| cause).collect();
+        let settled: BTreeSet<CauseOf> = known.filter(|(cause, held)| self.is_settled(cause, held)).map(|(cause, _)| cause).collect();
         if settled.is_empty() {
             return Ok(());
         }
@@ -91,7 +91,8 @@ impl Shard {
         let keys: Vec<Bytes> = settled.iter().map(|cause| self.mark(cause)).collect();
         let snapshot = Arc::clone(self.region.store_of(self.id)).snapshot().await?;
         let marks = snapshot.get_many(&keys).await?;
-        let void: Vec<CauseOf> = settled.iter().zip(marks).filter(|(_, mark)| mark.is_some()).map(|(cause, _)| cause.clone()).collect();
+        let void: BTreeSet<CauseOf> =
+            settled.iter().zip(marks).filter(|(_, mark)| mark.is_some()).map(|(cause, _)| cause.clone()).collect();
         let model = self.region.model();
         for id in swept {
             let (Some(working), Some(of)) = (batch.touched.get_mut(id), model.aggregate(&id.kind)) else { continue };

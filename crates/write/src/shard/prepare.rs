@@ -11,8 +11,9 @@ use crate::keys::home::{self, HomeRecord};
 use crate::keys::idem::{self, IdemRecord};
 use crate::keys::{bell, log, meta, progress, state};
 use crate::limits::{BATCH_ATTEMPTS_MAX, BATCH_BYTES_MAX, BATCH_COMMANDS_MAX};
-use crate::{Gate, LogEntry, Refused};
+use crate::{Aggregate, Gate, LogEntry, Refused};
 use bytes::Bytes;
+use smallvec::{SmallVec, smallvec};
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use sterna_crdt::{Clock, Name};
@@ -162,17 +163,17 @@ impl Shard {
         // A key that was made here is known only to this job, so only its own earlier attempt can have used it.
         for job in jobs.iter().filter(|job| (!job.key_made || job.attempts > 0) && known(&job.command.aggregate)) {
             let id = &job.command.aggregate;
+            let Aggregate { clock: ahead, keys: recent, .. } = *batch.touched[id].aggregate;
             // The newest first, since that one counts. An event from the future has its record there.
-            let ahead = batch.touched[id].aggregate.clock;
             let newest = idem::bucket(ahead, model.idempotency_window_ms).max(now);
-            let buckets = [newest, newest.saturating_sub(1), now, now.saturating_sub(1)];
-            let buckets = buckets[..].iter().enumerate().filter(|(at, bucket)| !buckets[..*at].contains(bucket));
-            keys.extend(buckets.map(|(_, bucket)| (id.clone(), job.key.clone(), *bucket)));
+            let mut buckets: SmallVec<[u32; 6]> = smallvec![newest, newest.saturating_sub(1), now, now.saturating_sub(1)];
             // A reaction may be delivered again long after its cause.
             if let Some(cause) = &job.command.cause {
                 let then = idem::bucket(cause.rank.clock, model.idempotency_window_ms);
-                keys.extend((then..=then + 1).filter(|bucket| bucket + 1 < now).map(|bucket| (id.clone(), job.key.clone(), bucket)));
+                buckets.extend((then..=then + 1).filter(|bucket| bucket + 1 < now));
             }
+            let looked_up = |at: usize| !buckets[..at].contains(&buckets[at]) && recent.may_hold(buckets[at], &job.key);
+            keys.extend((0..buckets.len()).filter(|at| looked_up(*at)).map(|at| (id.clone(), job.key.clone(), buckets[at])));
         }
         self.load_keys(snapshot, keys, batch).await?;
         self.load_verdicts(snapshot, (entries, missed), jobs, batch).await

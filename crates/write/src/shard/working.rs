@@ -8,7 +8,7 @@ use crate::keys::void::{self, Voided, What};
 use crate::keys::{parked, state, tail};
 use crate::{Metrics, Region};
 use bytes::Bytes;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use sterna_crdt::conflicts::Row;
 use sterna_crdt::{Dot, Incarnation, Name, Order, Schema};
@@ -77,7 +77,7 @@ impl Working {
     }
 
     /// What these causes, which are void, caused here is void.
-    pub fn void_caused_by(&mut self, causes: &[CauseOf], id: &AggregateId, schema: &dyn Schema) {
+    pub fn void_caused_by(&mut self, causes: &BTreeSet<CauseOf>, id: &AggregateId, schema: &dyn Schema) {
         let caused = |open: &Open| !open.void && open.cause.as_ref().is_some_and(|cause| causes.contains(cause));
         if !self.aggregate.tail().any(caused) {
             return;
@@ -103,7 +103,7 @@ impl Working {
         self.before.open()
     }
 
-    pub fn settle_causes(&mut self, causes: &[CauseOf]) {
+    pub fn settle_causes(&mut self, causes: &BTreeSet<CauseOf>) {
         if self.aggregate.unsettled_causes().any(|cause| causes.contains(cause)) {
             self.change().settle_causes(causes);
         }
@@ -160,6 +160,9 @@ impl Working {
                 aggregate.trim(schema);
             }
             write_tail(id, aggregate, shard, t);
+        }
+        for (bucket, key) in &self.records_changed {
+            aggregate.keys.add(*bucket, key);
         }
         let chunks = encode_chunks(aggregate);
         (aggregate.chunks, aggregate.bytes) = (chunks.len(), self.bytes);
