@@ -4,6 +4,7 @@ use super::workspace::{REGIONS, Workspace, a_moment};
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::json;
 use std::fs;
+use std::os::unix::fs::PermissionsExt;
 use sterna_tests::{Http, Program, eventually};
 use tokio::process::Command;
 
@@ -42,6 +43,7 @@ async fn regions_are_applied_mended_rolled_and_destroyed() {
     fs::write(&newer, binary).expect("it can be written");
     workspace.binary = newer;
     rolls(&workspace).await;
+    a_rollout_stops_at_its_first_failure(&mut workspace).await;
 
     workspace.destroyed().await;
     let mut bystander = bystander;
@@ -101,6 +103,30 @@ async fn rolls(workspace: &Workspace) {
     for (region, pid) in REGIONS.iter().zip(before) {
         assert_ne!(workspace.pid(region), pid, "{region} was restarted");
     }
+    workspace.is_up_to_date().await;
+}
+
+/// A binary that passes the checks and can't serve costs one region, and the apply says which one.
+async fn a_rollout_stops_at_its_first_failure(workspace: &mut Workspace) {
+    let before: Vec<_> = REGIONS.iter().map(|region| workspace.pid(region)).collect();
+    let broken = workspace.path("sterna-broken");
+    let script = format!("#!/bin/sh\n[ \"$1\" = serve ] && echo 'can not serve' && exit 1\nexec '{}' \"$@\"\n", workspace.binary.display());
+    fs::write(&broken, script).expect("it can be written");
+    fs::set_permissions(&broken, fs::Permissions::from_mode(0o755)).expect("its mode can be set");
+    let good = std::mem::replace(&mut workspace.binary, broken);
+    let failed = workspace.apply().await;
+    assert_eq!(failed.code, Some(1), "{failed:?}");
+    let said = failed.stdout + &failed.stderr;
+    assert!(said.contains("can not serve"), "it says what the process said: {said}");
+    assert!(said.contains("another one failed, so this one is left as it runs"), "{said}");
+    let left: Vec<&str> =
+        REGIONS.iter().zip(&before).filter(|(region, pid)| workspace.pid(region) == **pid).map(|(region, _)| *region).collect();
+    assert_eq!(left.len(), REGIONS.len() - 1, "all but one run as before: {left:?}");
+    for (at, name) in REGIONS.iter().enumerate().filter(|(_, name)| left.contains(name)) {
+        assert!(is_ready(workspace.region(at)).await, "{name} is ready");
+    }
+    workspace.binary = good;
+    workspace.applied().await;
     workspace.is_up_to_date().await;
 }
 
