@@ -84,7 +84,7 @@ async fn a_parked_aggregate_waits_alone_and_goes_on_with_a_model_that_knows_its_
     let all = [a, b, c];
     converge(&all).await;
     let state = all[1].state("c-1").await;
-    let wanted = json!({ "items": { "pot": 1, "tea": 3 }, "coupons": [], "note": "after", "ghost": "boo", "address": null });
+    let wanted = json!({ "items": { "pot": 1, "tea": 3 }, "coupons": [], "gifts": {}, "note": "after", "ghost": "boo", "address": null });
     assert_eq!(state["state"], wanted);
     for region in &all {
         assert_eq!(region.state("c-1").await, state);
