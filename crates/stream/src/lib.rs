@@ -7,4 +7,4 @@ mod contract;
 mod memory;
 
 pub use contract::{FollowError, Follower, LogSource, Places, PublishError, Repair, Stream};
-pub use memory::{Faults, Hub, MemoryLog, Retention};
+pub use memory::{Faults, Hub, MemoryLog, Retention, Troubles};

@@ -26,15 +26,16 @@ const PAGE: usize = 1000;
 
 pub async fn audit(world: World) -> Audit {
     let mut audit = Audit::default();
-    for (at, region) in world.regions.clone().into_iter().enumerate() {
-        if let Err(why) = takes_a_command(&world, at, region).await {
-            audit.found.push(Violation::new("liveness", format!("{region} takes no command after everything is healed: {why}")));
+    let hosts: Vec<&str> = world.hosts.iter().flatten().copied().collect();
+    for (at, host) in hosts.iter().enumerate() {
+        if let Err(why) = takes_a_command(&world, at, host).await {
+            audit.found.push(Violation::new("liveness", format!("{host} takes no command after everything is healed: {why}")));
         }
     }
     if let Err(why) = settles(&world).await {
         audit.found.push(Violation::new("liveness", format!("it doesn't settle after everything is healed: {why}")));
     }
-    for region in &world.regions {
+    for region in hosts {
         match copy(&world, region).await {
             Ok(copy) => audit.copies.push(copy),
             Err(why) => audit.found.push(Violation::new("liveness", format!("{region} can't be read in the end: {why}"))),
@@ -103,54 +104,91 @@ async fn settles(world: &World) -> Result<(), String> {
 async fn standing(world: &World) -> Result<BTreeMap<String, String>, String> {
     let mut ends = BTreeMap::new();
     let mut applied = Vec::new();
-    for region in &world.regions {
-        let status = get(world, region, "/v1/status").await?.json();
-        let says = |what: String| format!("{region}: {what}");
-        if !status["closed"].is_null() {
-            return Err(says(format!("closed: {}", status["closed"])));
-        }
-        if status["reactions_pending"] != 0 {
-            return Err(says(format!("{} reactions are pending", status["reactions_pending"])));
-        }
-        if let Some(view) = status["views"].as_array().into_iter().flatten().find(|v| v["generation"].is_null() || !v["building"].is_null())
-        {
-            return Err(says(format!("view {} is being built", view["name"])));
-        }
-        for origin in status["regions"].as_array().into_iter().flatten() {
-            let name = origin["region"].as_str().unwrap_or("?");
-            if origin["connected"] != true || origin["behind"] != false || !origin["refused"].is_null() {
-                return Err(says(format!(
-                    "{name} is connected: {}, behind: {}, error: {}",
-                    origin["connected"], origin["behind"], origin["last_error"]
-                )));
-            }
-            for log in origin["logs"].as_array().into_iter().flatten() {
-                let (id, at) = (format!("{name}/{}", log["shard"]), log["applied"].as_str().unwrap_or("?").to_owned());
-                if log["applied"] != log["copied"] {
-                    return Err(says(format!("log {id} is copied to {} and applied to {at}", log["copied"])));
+    for hosts in &world.hosts {
+        // Logs that one of the region's processes follows.
+        let mut followed = BTreeSet::new();
+        let mut named = BTreeSet::new();
+        for host in hosts {
+            let status = get(world, host, "/v1/status").await?.json();
+            idle(&status).map_err(|why| format!("{host}: {why}"))?;
+            for log in logs(&status) {
+                named.insert(log.name.clone());
+                if log.followed {
+                    followed.insert(log.name.clone());
                 }
-                if log["projected"] != log["applied"] {
-                    return Err(says(format!("log {id} is applied to {at} and projected to {}", log["projected"])));
-                }
-                if origin["this"] == true {
-                    ends.insert(id, at);
+                if log.own {
+                    let before = ends.insert(log.name.clone(), log.applied.clone());
+                    if before.is_some_and(|before| before != log.applied) {
+                        return Err(format!("{host} is not where its region's other processes are in log {}", log.name));
+                    }
                 } else {
-                    applied.push((*region, id, at));
+                    applied.push((*host, log.name, log.applied));
                 }
             }
+            let rows = all(world, host, "/v1/conflicts").await?;
+            if let Some(row) = rows.iter().find(|row| row["final"] != true) {
+                return Err(format!("{host}: a ledger row is not final: {row}"));
+            }
+            ends.insert(format!("rows of {host}"), rows.len().to_string());
         }
-        let rows = all(world, region, "/v1/conflicts").await?;
-        if let Some(row) = rows.iter().find(|row| row["final"] != true) {
-            return Err(says(format!("a ledger row is not final: {row}")));
+        if let Some(log) = named.difference(&followed).next() {
+            return Err(format!("no process of {hosts:?} follows log {log}"));
         }
-        ends.insert(format!("rows of {region}"), rows.len().to_string());
     }
-    for (region, log, at) in applied {
+    for (host, log, at) in applied {
         if ends.get(&log) != Some(&at) {
-            return Err(format!("{region} has log {log} up to {at}, and it ends at {:?}", ends.get(&log)));
+            return Err(format!("{host} has log {log} up to {at}, and it ends at {:?}", ends.get(&log)));
         }
     }
     Ok(ends)
+}
+
+struct Log {
+    name: String,
+    applied: String,
+    followed: bool,
+    /// The region's own.
+    own: bool,
+}
+
+fn logs(status: &Value) -> Vec<Log> {
+    let mut all = Vec::new();
+    for origin in status["regions"].as_array().into_iter().flatten() {
+        for log in origin["logs"].as_array().into_iter().flatten() {
+            all.push(Log {
+                name: format!("{}/{}", origin["region"].as_str().unwrap_or("?"), log["shard"]),
+                applied: log["applied"].as_str().unwrap_or("?").to_owned(),
+                followed: log["followed"] == true,
+                own: origin["this"] == true,
+            });
+        }
+    }
+    all
+}
+
+/// Nothing waits in this process.
+fn idle(status: &Value) -> Result<(), String> {
+    if !status["closed"].is_null() {
+        return Err(format!("closed: {}", status["closed"]));
+    }
+    if status["reactions_pending"] != 0 {
+        return Err(format!("{} reactions are pending", status["reactions_pending"]));
+    }
+    if let Some(view) = status["views"].as_array().into_iter().flatten().find(|v| v["generation"].is_null() || !v["building"].is_null()) {
+        return Err(format!("view {} is being built", view["name"]));
+    }
+    for origin in status["regions"].as_array().into_iter().flatten() {
+        let name = origin["region"].as_str().unwrap_or("?");
+        if origin["behind"] != false || !origin["refused"].is_null() {
+            return Err(format!("{name}: behind: {}, refused: {}, error: {}", origin["behind"], origin["refused"], origin["last_error"]));
+        }
+        for log in origin["logs"].as_array().into_iter().flatten() {
+            if log["applied"] != log["copied"] || log["projected"] != log["applied"] {
+                return Err(format!("{name}'s log is copied, applied and projected to {log}"));
+            }
+        }
+    }
+    Ok(())
 }
 
 async fn get(world: &World, region: &str, path: &str) -> Result<Reply, String> {

@@ -4,10 +4,11 @@ use crate::coverage::Coverage;
 use crate::dice::Dice;
 use crate::history::Shared;
 use crate::http::{self, Reply, Request, TOKEN};
-use crate::plan::KNOBS;
+use crate::plan::Story;
 use crate::trace::Trace;
 use crate::workload::{self, Command};
 use parking_lot::Mutex;
+use std::ops::Range;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
@@ -19,6 +20,9 @@ use sterna_env::Env;
 pub struct World {
     pub env: Env,
     pub regions: Vec<&'static str>,
+    /// By region.
+    pub hosts: Vec<Vec<&'static str>>,
+    pub story: Story,
     pub ids: usize,
     pub think_ms: u64,
     pub history: Shared,
@@ -27,9 +31,13 @@ pub struct World {
     pub stop: Arc<AtomicBool>,
     /// How often more time passed at once than a key may be kept for: what is settled by then may be forgotten.
     pub windows_passed: Arc<AtomicU64>,
+    pub alone: Alone,
     /// By client.
     pub tokens: Arc<Mutex<Vec<Option<String>>>>,
 }
+
+/// The region that is cut off from all others for long, and from when to when: nothing that it accepts meanwhile settles.
+pub type Alone = Arc<Mutex<Option<(usize, Range<u64>)>>>;
 
 pub struct Client {
     pub number: usize,
@@ -37,10 +45,14 @@ pub struct Client {
     pub world: World,
     pub dice: Dice,
     pub made: u64,
+    /// What a region accepted while it was alone.
+    pub unsettled: Vec<(Command, String)>,
 }
 
 const WAIT: Duration = Duration::from_secs(4);
 const ATTEMPTS_MAX: usize = 4;
+/// A request that was sent is answered or forgotten by then, also by a process that stood still meanwhile.
+const FORGOTTEN_MS: u64 = 14_000;
 /// Parts of a session's token; a request may have sixteen.
 const TOKEN_PARTS_MAX: usize = 12;
 
@@ -54,6 +66,7 @@ impl Client {
     pub async fn run(mut self) {
         while !self.world.stop.load(Ordering::Relaxed) {
             match self.dice.below(100) {
+                0..20 if self.world.story == Story::LongCut => self.retry_late().await,
                 0..58 => self.command().await,
                 58..88 => self.read().await,
                 88..94 => self.pass(),
@@ -66,11 +79,9 @@ impl Client {
 
     async fn command(&mut self) {
         self.made += 1;
-        let command = workload::choose(&mut self.dice, &format!("{}-{}", self.name, self.made), self.world.ids);
+        let command = workload::choose(&mut self.dice, &format!("{}-{}", self.name, self.made), self.world.ids, self.world.story);
         let mut region = self.region();
-        if !KNOBS.bounds && command.bounded {
-            region = self.world.regions[0];
-        }
+        let began_ms = self.world.now_ms();
         let if_match = if command.name == "keep" && self.dice.happens(500) { self.etag(region, &command.aggregate).await } else { None };
         let key = if self.dice.happens(100) { None } else { Some(format!("k-{}", command.mark)) };
         let windows_passed = self.world.windows_passed.load(Ordering::Relaxed);
@@ -79,8 +90,12 @@ impl Client {
             let (reply, with_token) = self.send(region, &command, key.as_deref(), if_match.as_deref(), bare).await;
             let answer = answer(&reply);
             self.tell(region, &command, key.as_deref(), with_token, answer.clone());
-            let doubled = KNOBS.twins && attempt == 0 && self.dice.happens(150);
+            let doubled = attempt == 0 && self.dice.happens(self.doubled_permille());
             match answer {
+                Answer::Accepted { .. } if self.stays_unsettled(region, began_ms) => {
+                    self.unsettled.extend(key.map(|key| (command, key)));
+                    return;
+                }
                 // As if the answer were lost: the client asks another region, which may not have heard of it.
                 Answer::Accepted { .. } if key.is_some() && doubled => bare = true,
                 // Without a key the server made one, and nobody can know whether a second try is the same command.
@@ -88,7 +103,7 @@ impl Client {
                 _ => break,
             }
             if attempt + 1 < ATTEMPTS_MAX {
-                let elsewhere = KNOBS.twins && (KNOBS.bounds || !command.bounded) && (bare || self.dice.happens(500));
+                let elsewhere = bare || self.dice.happens(500);
                 let next = if elsewhere { *self.dice.pick(&self.world.regions) } else { region };
                 let what = if next == region { "retry of a key in the same region" } else { "retry of a key in another region" };
                 self.world.coverage.lock().count(what);
@@ -100,6 +115,31 @@ impl Client {
                 }
             }
         }
+    }
+
+    fn doubled_permille(&self) -> u64 {
+        if matches!(self.world.story, Story::Twins | Story::Bounds | Story::Registers) { 450 } else { 150 }
+    }
+
+    /// What `region` accepted, asked at `began_ms`, can't have settled before it is asked again now.
+    fn stays_unsettled(&self, region: &str, began_ms: u64) -> bool {
+        let alone = self.world.alone.lock();
+        let all_that_time = |when: &Range<u64>| when.contains(&began_ms) && when.contains(&(self.world.now_ms() + FORGOTTEN_MS));
+        alone.as_ref().is_some_and(|(at, when)| self.world.regions[*at] == region && all_that_time(when))
+    }
+
+    /// A key that is older than keys are kept for, whose event can't have settled.
+    async fn retry_late(&mut self) {
+        let Some((at, when)) = self.world.alone.lock().clone() else { return };
+        let passed = self.world.windows_passed.load(Ordering::Relaxed) > 0;
+        if self.unsettled.is_empty() || !passed || !when.contains(&(self.world.now_ms() + FORGOTTEN_MS)) {
+            return;
+        }
+        let (command, key) = self.unsettled.swap_remove(self.dice.below(self.unsettled.len()));
+        let region = if self.dice.happens(700) { self.world.regions[at] } else { *self.dice.pick(&self.world.regions) };
+        self.world.coverage.lock().count("key retried when it had expired, but not settled");
+        let (reply, with_token) = self.send(region, &command, Some(&key), None, true).await;
+        self.tell(region, &command, Some(&key), with_token, answer(&reply));
     }
 
     async fn send(
@@ -117,7 +157,7 @@ impl Client {
         headers.extend(key.map(|key| ("idempotency-key", key)));
         headers.extend(if_match.map(|etag| ("if-match", etag)));
         headers.extend(token.as_deref().map(|token| (TOKEN, token)));
-        let request = Request { host: region, method: "POST", path: &path, headers: &headers, body: command.args.to_string() };
+        let request = Request { host: self.host(region), method: "POST", path: &path, headers: &headers, body: command.args.to_string() };
         let reply = http::send(&self.world.env, request, WAIT).await;
         if let Ok(reply) = &reply
             && reply.status == 200
@@ -172,7 +212,7 @@ impl Client {
         let path = format!("/v1/{aggregate}");
         let prefer = format!("wait={}", self.dice.below(3));
         let headers = [(TOKEN, &*token), ("prefer", &*prefer)];
-        let request = Request { host: region, method: "GET", path: &path, headers: &headers, body: String::new() };
+        let request = Request { host: self.host(region), method: "GET", path: &path, headers: &headers, body: String::new() };
         let reply = http::send(&self.world.env, request, WAIT).await;
         let at_ms = self.world.now_ms();
         let marks = match &reply {
@@ -218,7 +258,7 @@ impl Client {
     async fn look_around(&mut self) {
         let region = self.region();
         let path = *self.dice.pick(&["/v1/views/things?limit=5", "/v1/views/switched", "/v1/conflicts?limit=20", "/v1/status", "/readyz"]);
-        let request = Request { host: region, method: "GET", path, headers: &[], body: String::new() };
+        let request = Request { host: self.host(region), method: "GET", path, headers: &[], body: String::new() };
         let reply = http::send(&self.world.env, request, WAIT).await;
         let said = reply.map_or_else(|why| why, |reply| reply.status.to_string());
         self.world.trace.say(self.world.now_ms(), &self.name, format_args!("{region}: {path}: {said}"));
@@ -226,13 +266,19 @@ impl Client {
 
     async fn etag(&mut self, region: &str, aggregate: &str) -> Option<String> {
         let path = format!("/v1/{aggregate}");
-        let request = Request { host: region, method: "GET", path: &path, headers: &[], body: String::new() };
+        let request = Request { host: self.host(region), method: "GET", path: &path, headers: &[], body: String::new() };
         http::send(&self.world.env, request, WAIT).await.ok().and_then(|reply| reply.etag)
     }
 
     fn region(&mut self) -> &'static str {
         let home = self.world.regions[self.number % self.world.regions.len()];
         if self.dice.happens(600) { home } else { self.world.regions[self.dice.below(self.world.regions.len())] }
+    }
+
+    /// One of the region's processes, as a balancer would choose.
+    fn host(&mut self, region: &str) -> &'static str {
+        let at = self.world.regions.iter().position(|name| *name == region).unwrap_or(0);
+        *self.dice.pick(&self.world.hosts[at])
     }
 
     fn token(&self) -> Option<String> {

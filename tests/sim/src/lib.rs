@@ -21,6 +21,7 @@ mod plan;
 mod process;
 mod run;
 mod schema;
+mod site;
 mod trace;
 mod verdict;
 mod workload;

@@ -28,6 +28,13 @@ pub fn progress(snapshot: &dyn Snapshot, shard: ShardId) -> Option<keys::progres
     Some(bytes.map(|bytes| keys::progress::ShardProgress::decode(&bytes).expect("the code under test wrote it")).unwrap_or_default())
 }
 
+/// Who holds the lease of a shard.
+pub fn lease(snapshot: &dyn Snapshot, shard: ShardId) -> Option<u64> {
+    let found = snapshot.get_many(&[keys::lease::key(Some(shard))]).now_or_never()?.ok()?;
+    let record = keys::lease::LeaseRecord::decode(&found.into_iter().next()??);
+    Some(record.expect("the code under test wrote it").holder)
+}
+
 pub fn events(bytes: &[u8]) -> Vec<Event> {
     let entry = Entry::decode(bytes).expect("the code under test wrote it");
     entry.events.iter().map(event).collect()

@@ -16,6 +16,8 @@ pub struct Monitor {
     /// Up to where a store's copy of a log was looked at.
     cursors: BTreeMap<(usize, LogId), Position>,
     seen: BTreeSet<(String, Dot)>,
+    /// Who held a site's lease of a shard.
+    leases: BTreeMap<(usize, ShardId), u64>,
     /// All events that were ever durable in their origin.
     pub events: Vec<Event>,
     pub found: Vec<Violation>,
@@ -30,6 +32,7 @@ impl Monitor {
             schemas: schemas(2),
             cursors: BTreeMap::new(),
             seen: BTreeSet::new(),
+            leases: BTreeMap::new(),
             events: Vec::new(),
             found: Vec::new(),
         }
@@ -37,13 +40,13 @@ impl Monitor {
 
     pub fn look(&mut self, cluster: &Cluster, coverage: &mut Coverage) {
         let at_ms = cluster.now_ms();
-        let stores: Vec<_> = cluster.machines.iter().map(|machine| machine.disk.lock().write.clone()).collect();
+        let stores: Vec<_> = cluster.sites.iter().map(|site| site.disk.lock().write.clone()).collect();
         let snapshots: Vec<_> = stores.iter().map(|store| logs::snapshot(store)).collect();
         let shards = || (0..cluster.setup.shards).map(ShardId);
         for (at, snapshot) in snapshots.iter().enumerate() {
             let Some(snapshot) = snapshot else { continue };
             for shard in shards() {
-                let log = LogId { origin: cluster.machines[at].me, shard };
+                let log = LogId { origin: cluster.sites[at].me, shard };
                 let after = self.cursors.get(&(at, log)).copied().unwrap_or_default();
                 for (position, bytes) in logs::entries(&**snapshot, log, after).unwrap_or_default() {
                     self.shipped.durable(&name(log), &position.to_bytes());
@@ -55,9 +58,9 @@ impl Monitor {
         self.found.extend(self.stock.look(at_ms, &self.schemas));
         for (at, snapshot) in snapshots.iter().enumerate() {
             let Some(snapshot) = snapshot else { continue };
-            let holder = &cluster.machines[at].name;
+            let holder = &cluster.sites[at].name;
             for shard in shards() {
-                for (origin_at, origin) in cluster.machines.iter().enumerate().filter(|(origin_at, _)| *origin_at != at) {
+                for (origin_at, origin) in cluster.sites.iter().enumerate().filter(|(origin_at, _)| *origin_at != at) {
                     let log = LogId { origin: origin.me, shard };
                     if snapshots[origin_at].is_none() {
                         continue;
@@ -67,6 +70,10 @@ impl Monitor {
                         self.found.extend(self.shipped.copied(&name(log), &position.to_bytes(), holder, at_ms));
                         self.cursors.insert((at, log), position);
                     }
+                }
+                if let Some(holder) = logs::lease(&**snapshot, shard) {
+                    let before = self.leases.insert((at, shard), holder);
+                    coverage.count_if("lease taken over", before.is_some_and(|before| before != holder));
                 }
                 let Some(progress) = logs::progress(&**snapshot, shard) else { continue };
                 for (what, applied) in [("copied", &progress.copied), ("applied", &progress.applied)] {
@@ -85,6 +92,7 @@ impl Monitor {
     pub fn restored(&mut self, at: usize, name: &str) {
         self.progress.forget(name);
         self.cursors.retain(|(held, _), _| *held != at);
+        self.leases.retain(|(held, _), _| *held != at);
     }
 
     fn add(&mut self, bytes: &[u8]) {

@@ -1,51 +1,23 @@
 //! One region's process, put together as the binary does it, on memory engines.
 
 use crate::process::Process;
-use bytes::Bytes;
-use parking_lot::Mutex;
+use crate::site::{Machine, Running};
 use prometheus::Registry;
 use std::sync::Arc;
-use std::sync::atomic::AtomicU64;
-use sterna_crdt::{Name, RegionId};
-use sterna_env::{Boxed, Scope};
+use std::sync::atomic::Ordering;
+use sterna_crdt::Name;
+use sterna_env::Scope;
 use sterna_http::{Limits, Metrics, Readiness, ServeOptions, Services, StreamInfo};
-use sterna_log::{Frame, LogId, Position, TokenKey};
+use sterna_log::TokenKey;
 use sterna_model::Model;
 use sterna_read::Reads;
 use sterna_replicate::{Replication, Source};
-use sterna_store::Memory;
-use sterna_stream::{FollowError, Hub, LogSource};
+use sterna_stream::Hub;
 use sterna_write::{OpenOptions, Region, Writer};
 
-/// Where every region listens, on a host of its own.
+/// Where every process listens, on a host of its own.
 pub const PORT: u16 = 7100;
 const SECRET: &[u8] = b"the simulation's secret";
-
-/// What a region's machine has: it outlives the process.
-pub struct Machine {
-    pub me: RegionId,
-    pub name: Name,
-    pub skew_us: Arc<std::sync::atomic::AtomicI64>,
-    pub disk: Mutex<Disk>,
-    /// Starts so far.
-    pub starts: AtomicU64,
-    pub running: Mutex<Option<Running>>,
-}
-
-pub struct Disk {
-    pub write: Arc<Memory>,
-    pub read: Arc<Memory>,
-    /// The folder says that it was copied from another place.
-    pub copied: bool,
-    pub model: u32,
-}
-
-/// For whoever watches from outside.
-pub struct Running {
-    pub process: Arc<Process>,
-    pub registry: Registry,
-    pub region: Arc<Region>,
-}
 
 pub struct Setup {
     pub members: Vec<Name>,
@@ -58,12 +30,17 @@ pub struct Setup {
 /// Starts everything; returns only if that fails.
 pub async fn serve(setup: &Setup, machine: &Machine, process: Arc<Process>) -> Result<(), String> {
     let env = process.env();
-    let (store, read_store, copied, version) = {
-        let disk = machine.disk.lock();
-        (Arc::clone(&disk.write), Arc::clone(&disk.read), disk.copied, disk.model)
+    let site = &machine.site;
+    let (store, copied, version) = {
+        let disk = site.disk.lock();
+        let store = if site.is_shared() { Arc::new(disk.write.connect()) } else { Arc::clone(&disk.write) };
+        (store, disk.copied, disk.model)
     };
+    *machine.write.lock() = Some(Arc::clone(&store));
+    machine.model.store(version, Ordering::Relaxed);
+    let read_store = Arc::clone(&machine.read.lock());
     let model = Arc::clone(&setup.models[version as usize - 1]);
-    let options = OpenOptions { name: machine.name.clone(), members: setup.members.clone(), shards: setup.shards, model, copied };
+    let options = OpenOptions { name: site.name.clone(), members: setup.members.clone(), shards: setup.shards, model, copied };
     let registry = Registry::new();
     let scope = Scope::new(env.clone());
     let region = loop {
@@ -71,23 +48,24 @@ pub async fn serve(setup: &Setup, machine: &Machine, process: Arc<Process>) -> R
             Ok(region) => break region,
             // A process that can't start is started again by its supervisor.
             Err(error) if !permanent(&error) => env.sleep(std::time::Duration::from_millis(500)).await,
-            Err(error) => return Err(format!("{} doesn't open: {error}", machine.name)),
+            Err(error) => return Err(format!("{} doesn't open: {error}", machine.host)),
         }
     };
-    machine.disk.lock().copied = false;
-    let writer = loop {
-        match Writer::start(Arc::clone(&region), &scope, Some(&Registry::new())).await {
-            Ok(writer) => break writer,
+    site.disk.lock().copied = false;
+    let (writer, written) = loop {
+        let written = Registry::new();
+        match Writer::start(Arc::clone(&region), &scope, Some(&written)).await {
+            Ok(writer) => break (writer, written),
             Err(_) => env.sleep(std::time::Duration::from_millis(500)).await,
         }
     };
     let source = Source::new(Arc::clone(&region), Arc::clone(writer.logs()));
-    setup.hub.serve(machine.me, Arc::new(Gated { source: source.clone(), process: Arc::clone(&process) }));
+    site.front.open(machine.host, source.clone(), Arc::clone(&process));
     let replication = Replication::start(sterna_replicate::Options {
         writer: Arc::clone(&writer),
         source,
-        stream: setup.hub.region(machine.me),
-        repair: setup.hub.repair(machine.me),
+        stream: if site.shares_stream { setup.hub.shared_region(site.me) } else { setup.hub.region(site.me) },
+        repair: setup.hub.repair(site.me),
         scope: &scope,
         registry: Some(&registry),
     });
@@ -123,11 +101,11 @@ pub async fn serve(setup: &Setup, machine: &Machine, process: Arc<Process>) -> R
         limits: Arc::clone(&limits),
         links: None,
     };
-    *machine.running.lock() = Some(Running { process, registry, region });
+    *machine.running.lock() = Some(Running { process, registries: [registry, written], region });
     let listener = env.listen(&format!("0.0.0.0:{PORT}")).await.map_err(|error| error.to_string())?;
     let options = ServeOptions { limits, metrics: None, date: false };
     sterna_http::serve(listener, sterna_http::router(services), scope, options).await;
-    Err(format!("{} has stopped serving", machine.name))
+    Err(format!("{} has stopped serving", machine.host))
 }
 
 fn options_again(options: &OpenOptions) -> OpenOptions {
@@ -142,26 +120,4 @@ fn options_again(options: &OpenOptions) -> OpenOptions {
 
 fn permanent(error: &sterna_write::OpenError) -> bool {
     !matches!(error, sterna_write::OpenError::Read(_) | sterna_write::OpenError::Commit(_))
-}
-
-/// A frozen process answers nobody.
-struct Gated {
-    source: Arc<Source>,
-    process: Arc<Process>,
-}
-
-impl LogSource for Gated {
-    fn read(&self, log: LogId, after: Position, bytes_max: usize) -> Boxed<'_, Result<Frame, FollowError>> {
-        Box::pin(async move {
-            self.process.awake().await;
-            self.source.read(log, after, bytes_max).await
-        })
-    }
-
-    fn answer(&self, from: RegionId, request: Bytes) -> Boxed<'_, Result<Bytes, FollowError>> {
-        Box::pin(async move {
-            self.process.awake().await;
-            self.source.answer(from, request).await
-        })
-    }
 }

@@ -3,20 +3,43 @@
 use crate::dice::Dice;
 use std::time::Duration;
 
-/// The promises that the simulated clients and faults may lean on. One that the code doesn't keep yet is switched on when it lands.
-pub struct Knobs {
-    /// A key may be retried in another region (effect once over regions).
-    pub twins: bool,
-    /// Bounded counters are spent in every region (escrow).
-    pub bounds: bool,
+/// What a run leans to. Half of the seeds lean to nothing; chance alone would seldom make what the others tell.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Story {
+    Mixed,
+    /// A region is alone for longer than keys are kept for; keys of then are retried late.
+    LongCut,
+    /// Keys are retried in other regions, over cut links and slow disks, and cause much.
+    Twins,
+    /// A few bounded counters are brought and spent at once, everywhere.
+    Bounds,
+    /// Disks are lost while peers still have frames under way.
+    Restores,
+    /// Registers are set in several regions at once, over links that are cut and lose frames.
+    Registers,
 }
 
-pub const KNOBS: Knobs = Knobs { twins: true, bounds: true };
+/// By the last digit of the seed.
+const STORIES: [Story; 10] = [
+    Story::Mixed,
+    Story::Mixed,
+    Story::Mixed,
+    Story::Mixed,
+    Story::Mixed,
+    Story::LongCut,
+    Story::Twins,
+    Story::Bounds,
+    Story::Restores,
+    Story::Registers,
+];
 
 /// Everything about a run that doesn't happen during it.
 #[derive(Clone, Debug)]
 pub struct Plan {
+    pub story: Story,
     pub regions: usize,
+    /// Processes of each region.
+    pub processes: Vec<usize>,
     pub shards: u16,
     pub clients: usize,
     /// Ids of each type.
@@ -35,8 +58,12 @@ pub struct Plan {
 impl Plan {
     pub fn of(seed: u64) -> Self {
         let mut dice = Dice::new(seed, "plan");
-        Self {
-            regions: *dice.pick(&[3, 3, 3, 4, 5]),
+        let story = STORIES[(seed % 10) as usize];
+        let regions = *dice.pick(&[3, 3, 3, 4, 5]);
+        let mixed = Self {
+            story,
+            regions,
+            processes: (0..regions).map(|_| if dice.happens(300) { 2 } else { 1 }).collect(),
             shards: *dice.pick(&[1, 2, 2, 3]),
             clients: dice.between(3, 6) as usize,
             ids: dice.between(1, 3) as usize,
@@ -45,6 +72,14 @@ impl Plan {
             fault_ms: *dice.pick(&[300, 600, 1_200]),
             window: if dice.happens(300) { "1m" } else { "24h" },
             skew_ms: *dice.pick(&[0, 20, 500, 3_000]),
+        };
+        match story {
+            Story::Mixed => mixed,
+            Story::LongCut => Self { regions: 3, window: "1m", chaos: Duration::from_secs(50), think_ms: 250, fault_ms: 2_000, ..mixed },
+            Story::Twins => Self { regions: 3, ids: 2, skew_ms: 3_000, window: "24h", ..mixed },
+            Story::Bounds => Self { ids: 1, window: "24h", ..mixed },
+            Story::Restores => Self { regions: 3, ids: 1, fault_ms: 300, window: "24h", ..mixed },
+            Story::Registers => Self { ids: 1, shards: 1, think_ms: 40, fault_ms: 300, window: "24h", ..mixed },
         }
     }
 }

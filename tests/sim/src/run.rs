@@ -3,7 +3,7 @@
 use crate::audit::{self, Audit};
 use crate::chaos::{Around, Chaos};
 use crate::client::{Client, World};
-use crate::cluster::{CLIENTS, Cluster, REGIONS};
+use crate::cluster::{CLIENTS, Cluster, HOSTS, REGIONS};
 use crate::coverage::Coverage;
 use crate::dice::Dice;
 use crate::history::Shared;
@@ -36,6 +36,8 @@ struct Run {
     monitor: Monitor,
     coverage: Coverage,
     chaos: Chaos,
+    /// Faults come from now on.
+    started: bool,
     looked_ms: u64,
 }
 
@@ -72,6 +74,8 @@ impl Run {
         let world = World {
             env: process.env(),
             regions: REGIONS[..plan.regions].to_vec(),
+            hosts: plan.processes.iter().zip(HOSTS).map(|(count, hosts)| hosts[..*count].to_vec()).collect(),
+            story: plan.story,
             ids: plan.ids,
             think_ms: plan.think_ms,
             history: Shared::default(),
@@ -79,48 +83,58 @@ impl Run {
             trace,
             stop: Arc::new(AtomicBool::new(false)),
             windows_passed: Arc::default(),
+            alone: Arc::default(),
             tokens: Arc::new(Mutex::new(vec![None; plan.clients])),
         };
-        let chaos = Chaos::new(seed, plan.regions, plan.fault_ms);
-        Self { plan, cluster, world, monitor: Monitor::new(), coverage: Coverage::default(), chaos, looked_ms: 0 }
+        let chaos = Chaos::new(seed, &plan);
+        Self { plan, cluster, world, monitor: Monitor::new(), coverage: Coverage::default(), chaos, started: false, looked_ms: 0 }
     }
 
     fn go(&mut self, seed: u64) -> Result<Audit, Violation> {
         let open = |run: &mut Self| {
-            let open = |machine: &Arc<crate::node::Machine>| {
+            let open = |machine: &Arc<crate::site::Machine>| {
                 machine.running.lock().as_ref().is_some_and(|running| running.region.gate() == sterna_write::Gate::Open)
             };
             run.cluster.machines.iter().all(open)
         };
-        self.until("every region is open", OPEN_WITHIN_MS, false, open)?;
+        self.until("every region is open", OPEN_WITHIN_MS, open)?;
         let ended = self.start_clients(seed);
+        self.started = true;
         let end_ms = self.cluster.now_ms() + self.plan.chaos.as_millis() as u64;
-        self.until("time has passed", u64::MAX, true, |run| run.cluster.now_ms() >= end_ms)?;
+        self.until("time has passed", u64::MAX, |run| run.cluster.now_ms() >= end_ms)?;
         self.world.stop.store(true, Ordering::Relaxed);
         {
             let Self { cluster, chaos, .. } = self;
             chaos.end(cluster);
         }
-        self.until("clients have ended", CLIENTS_END_WITHIN_MS, false, |_| ended.load(Ordering::Relaxed))?;
+        self.until("clients have ended", CLIENTS_END_WITHIN_MS, |_| ended.load(Ordering::Relaxed))?;
         let result = self.start_audit();
-        self.until("the audit has ended", AUDIT_WITHIN_MS, false, |_| result.lock().is_some())?;
+        self.until("the audit has ended", AUDIT_WITHIN_MS, |_| result.lock().is_some())?;
         self.coverage.join(&self.world.coverage.lock());
         for machine in &self.cluster.machines {
             if let Some(running) = &*machine.running.lock() {
-                self.coverage.add_metrics(&running.registry);
+                running.registries.iter().for_each(|registry| self.coverage.add_metrics(registry));
             }
         }
+        let troubles = self.cluster.setup.hub.troubles();
+        self.coverage.add("frame lost", troubles.dropped);
+        self.coverage.add("frame doubled", troubles.duplicated);
+        self.coverage.add("frame overtaken by later ones", troubles.reordered);
+        self.coverage.add("frame delayed", troubles.delayed);
+        self.coverage.count_if("clocks were skewed", self.plan.skew_ms > 0);
+        self.coverage.count_if("several processes of a region", self.plan.processes.iter().any(|count| *count > 1));
         let audit = result.lock().take();
         Ok(audit.unwrap_or_default())
     }
 
     /// Steps until `done`.
-    fn until(&mut self, what: &str, within_ms: u64, faults: bool, mut done: impl FnMut(&mut Self) -> bool) -> Result<(), Violation> {
+    fn until(&mut self, what: &str, within_ms: u64, mut done: impl FnMut(&mut Self) -> bool) -> Result<(), Violation> {
         let start_ms = self.cluster.now_ms();
         while !done(self) {
-            if faults {
+            if self.started {
                 let Self { cluster, chaos, monitor, coverage, world, .. } = self;
-                chaos.step(cluster, &mut Around { monitor, coverage, history: &world.history, windows_passed: &world.windows_passed });
+                let World { history, windows_passed, alone, .. } = &*world;
+                chaos.step(cluster, &mut Around { monitor, coverage, history, windows_passed, alone });
             }
             if let Err(error) = self.cluster.sim.step() {
                 return Err(Violation::new("liveness", format!("a process ended: {error}")));
@@ -147,7 +161,7 @@ impl Run {
             let mut tasks = Vec::new();
             for number in 0..clients {
                 let dice = Dice::new(seed, &format!("client {number}"));
-                let client = Client { number, name: format!("client-{number}"), world: world.clone(), dice, made: 0 };
+                let client = Client { number, name: format!("client-{number}"), world: world.clone(), dice, made: 0, unsettled: Vec::new() };
                 tasks.push(world.env.spawn(client.run()));
             }
             for task in tasks {
@@ -181,7 +195,7 @@ impl Run {
         found.extend(sessions(&history, &shard_of));
         found.extend(effects(&history, &copies.iter().map(|copy| (copy.region.clone(), audit::tallies(copy))).collect()));
         found.extend(converged(&copies));
-        let version = self.cluster.machines.iter().map(|machine| machine.disk.lock().model).max().unwrap_or(1);
+        let version = self.cluster.sites.iter().map(|site| site.disk.lock().model).max().unwrap_or(1);
         let events = self.surviving_events();
         for copy in &copies {
             found.extend(against_reference(&copy.region, &events, &audit::told(copy), &schemas(version)));
@@ -196,11 +210,11 @@ impl Run {
     /// What the logs of all regions hold in the end.
     fn surviving_events(&self) -> Vec<Event> {
         let mut events = BTreeMap::new();
-        for machine in &self.cluster.machines {
-            let store = machine.disk.lock().write.clone();
+        for site in &self.cluster.sites {
+            let store = site.disk.lock().write.clone();
             let Some(snapshot) = crate::logs::snapshot(&store) else { continue };
             for shard in (0..self.plan.shards).map(sterna_log::ShardId) {
-                let log = sterna_log::LogId { origin: machine.me, shard };
+                let log = sterna_log::LogId { origin: site.me, shard };
                 for (_, bytes) in crate::logs::entries(&*snapshot, log, sterna_log::Position::ZERO).unwrap_or_default() {
                     for event in crate::logs::events(&bytes) {
                         events.entry((event.aggregate.clone(), event.dot)).or_insert(event);

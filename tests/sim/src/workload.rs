@@ -1,6 +1,8 @@
 //! What clients send.
 
+use crate::cluster::REGIONS;
 use crate::dice::Dice;
+use crate::plan::Story;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 
@@ -12,14 +14,14 @@ pub struct Command {
     pub mark: String,
     /// It leaves its mark in the document.
     pub marked: bool,
-    /// It spends or adds to a bounded counter.
-    pub bounded: bool,
 }
 
 /// Every aggregate that clients touch.
 pub fn aggregates(ids: usize) -> Vec<String> {
     let of = |kind: &'static str| (0..ids).map(move |id| format!("{kind}/{id}"));
-    ["thing", "page", "account", "product"].into_iter().flat_map(of).chain(["account/closed".to_owned()]).collect()
+    let page = |region: &&str| format!("page/{region}");
+    let all = ["thing", "page", "account", "product"].into_iter().flat_map(of).chain(["account/closed".to_owned()]);
+    all.chain(REGIONS.iter().map(page)).collect()
 }
 
 pub fn aggregate(dice: &mut Dice, ids: usize) -> String {
@@ -28,10 +30,17 @@ pub fn aggregate(dice: &mut Dice, ids: usize) -> String {
 }
 
 /// A new command that leaves `mark`.
-pub fn choose(dice: &mut Dice, mark: &str, ids: usize) -> Command {
+pub fn choose(dice: &mut Dice, mark: &str, ids: usize, story: Story) -> Command {
     let id = dice.below(ids);
     let amount = dice.between(1, 9);
-    let (kind, name, args) = match dice.below(100) {
+    let kinds: &[usize] = match story {
+        Story::Twins => &[13, 46, 74, 76, 78, 80],
+        Story::Bounds | Story::Restores => &[86, 88, 92, 94, 96],
+        Story::Registers => &[14, 18, 22, 26, 38],
+        Story::Mixed | Story::LongCut => &[],
+    };
+    let which = if kinds.is_empty() || dice.happens(250) { dice.below(100) } else { *dice.pick(kinds) };
+    let (kind, name, args) = match which {
         0..12 => ("thing", "count", json!({"mark": mark, "amount": amount})),
         12..30 => ("thing", "note", json!({"mark": mark})),
         30..36 => ("thing", "keep", json!({"mark": mark})),
@@ -49,7 +58,7 @@ pub fn choose(dice: &mut Dice, mark: &str, ids: usize) -> Command {
         85..90 => ("product", "restock", json!({"mark": mark, "amount": amount})),
         _ => ("product", "reserve", json!({"mark": mark, "amount": dice.between(1, 4)})),
     };
-    Command { aggregate: format!("{kind}/{id}"), name, args, mark: mark.to_owned(), marked: kind != "page", bounded: kind == "product" }
+    Command { aggregate: format!("{kind}/{id}"), name, args, mark: mark.to_owned(), marked: kind != "page" }
 }
 
 fn tag(dice: &mut Dice) -> &'static str {

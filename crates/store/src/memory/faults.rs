@@ -31,7 +31,7 @@ pub(super) struct State {
 }
 
 impl Faults {
-    /// Every later commit waits for a fresh `pause` before it is synced, together with all before it.
+    /// Every later commit waits for a fresh `pause` before it is synced, together with all before it of the same process.
     pub fn delay(&self, pause: Option<Pause>) {
         self.0.state.lock().faults.pause = pause;
     }
@@ -45,7 +45,7 @@ impl Faults {
     pub fn release(&self) {
         let mut state = self.0.state.lock();
         state.faults.held = false;
-        state.sync(u64::MAX, &self.0.watches);
+        state.sync(|_| true, &self.0.watches);
     }
 
     /// How many commits are pending.
@@ -82,7 +82,7 @@ impl Faults {
         for pending in &mut state.pending {
             pending.fault.get_or_insert(Fault::Applied);
         }
-        state.sync(u64::MAX, &self.0.watches);
+        state.sync(|_| true, &self.0.watches);
         state.closed = true;
         drop(state);
         self.0.watches.close();

@@ -8,7 +8,10 @@ mod data;
 mod faults;
 mod snapshot;
 
-use std::{collections::VecDeque, sync::Arc};
+use std::{
+    collections::{BTreeSet, VecDeque},
+    sync::Arc,
+};
 
 use bytes::Bytes;
 use futures::channel::oneshot;
@@ -20,10 +23,11 @@ use crate::{Boxed, CommitError, Committed, Limits, ReadError, Snapshot, Store, T
 
 type Answer = Result<Committed, CommitError>;
 
-/// A store in memory. [`Memory::default`] is the sole writer, without faults.
+/// A store in memory, as one process sees it. [`Memory::default`] is the sole writer, without faults.
 pub struct Memory {
     limits: Limits,
     shared: Arc<Shared>,
+    process: u64,
 }
 
 struct Shared {
@@ -35,6 +39,9 @@ struct State {
     data: Data,
     pending: VecDeque<Pending>,
     enqueued: u64,
+    processes: u64,
+    /// Processes that died.
+    dead: BTreeSet<u64>,
     faults: faults::State,
     closed: bool,
 }
@@ -42,6 +49,7 @@ struct State {
 /// A commit that was enqueued and not yet synced.
 struct Pending {
     id: u64,
+    process: u64,
     transaction: Transaction,
     fault: Option<Fault>,
     answer: oneshot::Sender<Answer>,
@@ -65,9 +73,35 @@ impl Memory {
         Self::of(self.limits, data)
     }
 
+    /// The same store for one process more. What different processes commit has no order but that in which it is synced.
+    pub fn connect(&self) -> Self {
+        let mut state = self.shared.state.lock();
+        state.processes += 1;
+        Self { limits: self.limits, shared: self.shared.clone(), process: state.processes }
+    }
+
+    /// The process of this handle dies, and the store goes on: of what it has pending, that is lost for which `lost` says so, and the rest
+    /// takes effect. The handle commits no more.
+    pub fn disconnect(&self, mut lost: impl FnMut() -> bool) {
+        let mut state = self.shared.state.lock();
+        for pending in state.pending.iter_mut().filter(|pending| pending.process == self.process) {
+            pending.fault.get_or_insert_with(|| if lost() { Fault::Lost } else { Fault::Applied });
+        }
+        state.sync(|pending| pending.process == self.process, &self.shared.watches);
+        state.dead.insert(self.process);
+    }
+
     fn of(limits: Limits, data: Data) -> Self {
-        let state = State { data, pending: VecDeque::new(), enqueued: 0, faults: faults::State::default(), closed: false };
-        Self { limits, shared: Arc::new(Shared { state: Mutex::new(state), watches: Watches::default() }) }
+        let state = State {
+            data,
+            pending: VecDeque::new(),
+            enqueued: 0,
+            processes: 0,
+            dead: BTreeSet::new(),
+            faults: faults::State::default(),
+            closed: false,
+        };
+        Self { limits, shared: Arc::new(Shared { state: Mutex::new(state), watches: Watches::default() }), process: 0 }
     }
 }
 
@@ -90,7 +124,7 @@ impl Store for Memory {
 
     fn commit(&self, t: Transaction) -> Boxed<'static, Answer> {
         let checked = t.check(&self.limits);
-        let enqueued = checked.and_then(|()| self.shared.enqueue(t));
+        let enqueued = checked.and_then(|()| self.shared.enqueue(self.process, t));
         Box::pin(async move { enqueued?.wait().await })
     }
 
@@ -104,9 +138,10 @@ impl Store for Memory {
     }
 }
 
-/// An enqueued commit. Dropped or awaited, it is synced with all that came before it.
+/// An enqueued commit. Dropped or awaited, it is synced with all that its process enqueued before it.
 struct Enqueued {
     shared: Arc<Shared>,
+    process: u64,
     id: u64,
     pause: Option<Boxed<'static, ()>>,
     answer: oneshot::Receiver<Answer>,
@@ -117,7 +152,7 @@ impl Enqueued {
         if let Some(pause) = self.pause.take() {
             pause.await;
         }
-        self.shared.sync(self.id);
+        self.shared.sync(self.process, self.id);
         let answer = (&mut self.answer).await;
         answer.unwrap_or(Err(CommitError::MaybeCommitted))
     }
@@ -125,48 +160,49 @@ impl Enqueued {
 
 impl Drop for Enqueued {
     fn drop(&mut self) {
-        self.shared.sync(self.id);
+        self.shared.sync(self.process, self.id);
     }
 }
 
 impl Shared {
-    fn enqueue(self: &Arc<Self>, transaction: Transaction) -> Result<Enqueued, CommitError> {
+    fn enqueue(self: &Arc<Self>, process: u64, transaction: Transaction) -> Result<Enqueued, CommitError> {
         let (sender, answer) = oneshot::channel();
         let mut state = self.state.lock();
-        if state.closed {
+        if state.closed || state.dead.contains(&process) {
             return Err(CommitError::Closed);
         }
         let fault = state.faults.next_commit()?;
         state.enqueued += 1;
         let id = state.enqueued;
-        state.pending.push_back(Pending { id, transaction, fault, answer: sender });
+        state.pending.push_back(Pending { id, process, transaction, fault, answer: sender });
         let pause = state.faults.pause();
         drop(state);
         if pause.is_none() {
-            self.sync(id);
+            self.sync(process, id);
         }
-        Ok(Enqueued { shared: self.clone(), id, pause, answer })
+        Ok(Enqueued { shared: self.clone(), process, id, pause, answer })
     }
 
-    /// Makes everything enqueued up to `id` durable, as one version, unless commits are held.
-    fn sync(&self, id: u64) {
+    /// Makes everything that `process` enqueued up to `id` durable, as one version, unless commits are held.
+    fn sync(&self, process: u64, id: u64) {
         let mut state = self.state.lock();
         if !state.faults.held() {
-            state.sync(id, &self.watches);
+            state.sync(|pending| pending.process == process && pending.id <= id, &self.watches);
         }
     }
 }
 
 impl State {
-    fn sync(&mut self, id: u64, watches: &Watches) {
-        let count = self.pending.partition_point(|pending| pending.id <= id);
-        if count == 0 {
+    fn sync(&mut self, due: impl Fn(&Pending) -> bool, watches: &Watches) {
+        let (due, waiting): (VecDeque<_>, _) = std::mem::take(&mut self.pending).into_iter().partition(due);
+        self.pending = waiting;
+        if due.is_empty() {
             return;
         }
-        let mut answers = Vec::with_capacity(count);
+        let mut answers = Vec::with_capacity(due.len());
         let mut changed = Vec::new();
         self.data.begin();
-        for pending in self.pending.drain(..count) {
+        for pending in due {
             let answer = match pending.fault {
                 Some(Fault::Lost) => Err(CommitError::MaybeCommitted),
                 Some(Fault::Applied) => {

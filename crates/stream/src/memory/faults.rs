@@ -14,6 +14,15 @@ pub struct Faults {
     pub delay_ms: (u64, u64),
 }
 
+/// How often what happened to a frame on its way to a follower.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Troubles {
+    pub dropped: u64,
+    pub duplicated: u64,
+    pub reordered: u64,
+    pub delayed: u64,
+}
+
 /// How long a frame is held back so that others overtake it, at most.
 const REORDER_MS_MAX: u64 = 200;
 
@@ -44,17 +53,21 @@ impl Dice {
 
 impl Faults {
     /// After how long each copy of a frame arrives: none, one or two copies.
-    pub(super) fn deliveries(&self, dice: &mut Dice) -> Vec<Duration> {
+    pub(super) fn deliveries(&self, dice: &mut Dice, troubles: &mut Troubles) -> Vec<Duration> {
         if dice.happens(self.drop_permille) {
+            troubles.dropped += 1;
             return Vec::new();
         }
         let copies = if dice.happens(self.duplicate_permille) { 2 } else { 1 };
-        (0..copies).map(|_| self.delay(dice)).collect()
+        troubles.duplicated += copies - 1;
+        (0..copies).map(|_| self.delay(dice, troubles)).collect()
     }
 
-    fn delay(&self, dice: &mut Dice) -> Duration {
+    fn delay(&self, dice: &mut Dice, troubles: &mut Troubles) -> Duration {
         let delay_ms = dice.between(self.delay_ms.0, self.delay_ms.1);
         let held_ms = if dice.happens(self.reorder_permille) { dice.between(1, REORDER_MS_MAX) } else { 0 };
+        troubles.reordered += u64::from(held_ms > 0);
+        troubles.delayed += u64::from(delay_ms > 0);
         Duration::from_millis(delay_ms + held_ms)
     }
 }

@@ -42,7 +42,7 @@ impl HubFollower {
             if !frame.is_heartbeat() && frame.end() <= self.after {
                 continue;
             }
-            for delay in state.faults.deliveries(&mut state.dice) {
+            for delay in state.faults.deliveries(&mut state.dice, &mut state.troubles) {
                 self.taken += 1;
                 self.arriving.insert((now + delay, self.taken), frame.clone());
             }

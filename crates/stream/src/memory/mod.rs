@@ -9,7 +9,7 @@ mod follower;
 mod log;
 
 pub use channel::Retention;
-pub use faults::Faults;
+pub use faults::{Faults, Troubles};
 pub use log::MemoryLog;
 
 use crate::{FollowError, Follower, LogSource, PublishError, Repair, Stream};
@@ -45,6 +45,7 @@ struct State {
     retention: Retention,
     faults: Faults,
     dice: Dice,
+    troubles: Troubles,
 }
 
 impl Hub {
@@ -62,18 +63,24 @@ impl Hub {
             retention: Retention::default(),
             dice: Dice::new(faults.seed),
             faults,
+            troubles: Troubles::default(),
         };
         Arc::new(Self { env, shards, state: Mutex::new(state), changes: watch::Sender::new(0) })
     }
 
     /// The stream as `me` sees it.
     pub fn region(self: &Arc<Self>, me: RegionId) -> Arc<dyn Stream> {
-        Arc::new(HubRegion { hub: self.clone(), me })
+        Arc::new(HubRegion { hub: self.clone(), me, is_shared: false })
+    }
+
+    /// The stream as one of several processes of `me` sees it, of which one publishes.
+    pub fn shared_region(self: &Arc<Self>, me: RegionId) -> Arc<dyn Stream> {
+        Arc::new(HubRegion { hub: self.clone(), me, is_shared: true })
     }
 
     /// Repair as `me` sees it: it reaches the sources that others have [`Hub::serve`]d.
     pub fn repair(self: &Arc<Self>, me: RegionId) -> Arc<dyn Repair> {
-        Arc::new(HubRegion { hub: self.clone(), me })
+        Arc::new(HubRegion { hub: self.clone(), me, is_shared: false })
     }
 
     /// Answers repairs that ask `region` from `source`.
@@ -91,6 +98,11 @@ impl Hub {
         let mut state = self.state.lock();
         state.dice = Dice::new(faults.seed);
         state.faults = faults;
+    }
+
+    /// What has happened to frames until now.
+    pub fn troubles(&self) -> Troubles {
+        self.state.lock().troubles
     }
 
     pub fn set_retention(&self, retention: Retention) {
@@ -133,6 +145,7 @@ impl State {
 struct HubRegion {
     hub: Arc<Hub>,
     me: RegionId,
+    is_shared: bool,
 }
 
 impl Stream for HubRegion {
@@ -158,6 +171,10 @@ impl Stream for HubRegion {
             let cursor = state.channels.entry(log).or_default().cursor_behind(after)?;
             Ok(Box::new(HubFollower::new(self.hub.clone(), self.me, log, cursor, after)) as Box<dyn Follower>)
         })
+    }
+
+    fn is_shared(&self) -> bool {
+        self.is_shared
     }
 }
 
