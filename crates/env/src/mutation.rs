@@ -21,6 +21,7 @@ pub const FAULTS: &[(&str, &str)] = &[
     ("idem-without-conflict", "a transaction doesn't conflict with another that wrote the aggregate or the key that it read"),
     ("records-expire-by-age", "idempotency records go by age alone, though old events may still be on their way"),
     ("local-rule-version", "a merge decides by the rule of the model that the region has, not of the highest version among the events"),
+    ("lease-progress-unchecked", "who merges trusts its lease, and compares neither the progress that it moves nor what it merges into"),
     ("token-without-dependencies", "a read's token lacks what the answer was made from"),
     ("restore-keeps-incarnation", "a restored store goes on with the incarnation and the epoch of its copy"),
     ("closed-too-early", "an event is closed as soon as everything within one step of concurrency is settled"),

@@ -74,6 +74,7 @@ impl Recovery {
                 }
             }
         };
+        self.region().leases.set_sound();
         self.source.allow_seals(true);
         self.gate.recovered();
         self.watch(claims, &mut unheard).await;
@@ -84,6 +85,7 @@ impl Recovery {
         if self.region().leases.in_company().await {
             // Its other processes have asked, and have been at work since: its store is no old copy.
             self.note_old_ends().await?;
+            self.note(&unheard);
             return Ok(unheard);
         }
         let ends = self.ends().await?;
@@ -125,6 +127,11 @@ impl Recovery {
             };
             let claim = self.env().timeout(pause, claims.recv()).await;
             if !self.region().leases.holds_region() {
+                // Another process asks, and writes down whom it has not heard.
+                if let Ok(stored) = Unheard::load(self.region()).await {
+                    *unheard = stored;
+                    self.note(unheard);
+                }
                 continue;
             }
             if let Some(Some(claim)) = claim

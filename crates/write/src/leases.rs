@@ -11,6 +11,7 @@ use crate::limits::{LEASE_HELD_MAX, LEASE_RENEW, LEASE_TTL};
 use crate::stores::RecordError;
 use bytes::Bytes;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use sterna_env::{Env, Instant, Scope};
 use sterna_log::ShardId;
 use sterna_store::{CommitError, Store, Transaction};
@@ -22,6 +23,8 @@ pub struct Leases {
     region: watch::Sender<bool>,
     /// Whether another process was at work when this one began; `None` until that is known.
     company: watch::Sender<Option<bool>>,
+    /// This process knows that the store is no old copy, or has dealt with it.
+    sound: AtomicBool,
 }
 
 impl Leases {
@@ -30,6 +33,7 @@ impl Leases {
             shards: (0..shards).map(|_| watch::Sender::new(sole_writer)).collect(),
             region: watch::Sender::new(sole_writer),
             company: watch::Sender::new(sole_writer.then_some(false)),
+            sound: AtomicBool::new(false),
         }
     }
 
@@ -49,10 +53,16 @@ impl Leases {
         *self.region.borrow()
     }
 
-    /// Resolves when it is known: whether another process of this region was at work already when this one began.
+    /// Resolves when it is known: whether another process of this region was at work already when this one began, and knows the store to be
+    /// sound. One that is still asking the peers is waited for: who went on beside it would use positions again that an old copy has lost.
     pub async fn in_company(&self) -> bool {
         let mut company = self.company.subscribe();
         company.wait_for(Option::is_some).await.is_ok_and(|company| *company == Some(true))
+    }
+
+    /// From now on other processes that begin need not ask the peers.
+    pub fn set_sound(&self) {
+        self.sound.store(true, Ordering::Release);
     }
 
     fn sender(&self, shard: Option<ShardId>) -> &watch::Sender<bool> {
@@ -126,11 +136,12 @@ impl Keeper {
         let now = self.env().now();
         let mut t = Transaction::new(snapshot.version());
         let mut held = Vec::new();
+        let sound = self.region.leases.sound.load(Ordering::Acquire);
         for (seen, value) in self.seen.iter_mut().zip(found) {
             let record = value.map(|bytes| LeaseRecord::decode(&bytes)).transpose()?;
             if record != seen.record {
                 let company = record.is_some_and(|record| record.holder != self.me);
-                if company && seen.record.is_some() && seen.shard.is_none() {
+                if company && record.is_some_and(|record| record.sound) && seen.record.is_some() && seen.shard.is_none() {
                     decide(&self.region.leases.company, true);
                 }
                 (seen.record, seen.since) = (record, now);
@@ -138,7 +149,7 @@ impl Keeper {
             let mine = record.is_none_or(|record| record.holder == self.me);
             let free = mine || now.saturating_duration_since(seen.since) >= LEASE_TTL;
             if free {
-                let next = LeaseRecord { holder: self.me, count: record.map_or(0, |record| record.count) + 1 };
+                let next = LeaseRecord { holder: self.me, count: record.map_or(0, |record| record.count) + 1, sound };
                 t.read_key(&seen.key).put(seen.key.clone(), next.encode());
                 held.push((seen.shard, next));
             } else if let Some(sender) = Some(self.region.leases.sender(seen.shard)).filter(|sender| *sender.borrow()) {

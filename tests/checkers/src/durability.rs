@@ -39,7 +39,7 @@ pub fn effects(history: &History, shown: &BTreeMap<String, BTreeMap<String, Tall
             let count = aggregates.get(&fate.aggregate).and_then(|tally| tally.marks.get(*mark)).copied().unwrap_or(0);
             let aggregate = &fate.aggregate;
             match (&fate.accepted, count) {
-                (_, 2..) => {
+                (_, 2..) if !history.forgotten.contains(key) => {
                     found.push(Violation::new(
                         "effect-once",
                         format!("{mark} (key {key}) took effect {count} times on {aggregate}, as {region} shows"),

@@ -65,6 +65,8 @@ pub struct History {
     pub steps: Vec<Step>,
     /// Keys of commands that a disaster took: they were durable only in a store whose disk was lost.
     pub excused: BTreeSet<String>,
+    /// Keys that were used again when their window had passed and their first event was in every region: they may be forgotten by then.
+    pub forgotten: BTreeSet<String>,
 }
 
 impl History {

@@ -3,7 +3,8 @@
 use crate::{Dot, Event};
 use std::collections::{BTreeMap, BTreeSet};
 
-/// Of several events of one key on one aggregate all but that of the smallest rank; and every event whose cause is void.
+/// Of several events that one key made on one aggregate, each without knowledge of the others, all but that of the smallest rank; and every
+/// event whose cause is void. (Who makes a second one though it knows the first has forgotten the key: that is `effect-once`'s to judge.)
 pub fn voids(events: &[Event]) -> BTreeSet<(String, Dot)> {
     let mut twins: BTreeMap<(&str, &str), Vec<&Event>> = BTreeMap::new();
     for event in events {
@@ -11,8 +12,8 @@ pub fn voids(events: &[Event]) -> BTreeSet<(String, Dot)> {
     }
     let mut void = BTreeSet::new();
     for group in twins.values() {
-        let least = group.iter().map(|event| event.rank).min();
-        void.extend(group.iter().filter(|event| Some(event.rank) > least).map(|event| (event.aggregate.clone(), event.dot)));
+        let beaten = |event: &Event| group.iter().any(|twin| twin.rank < event.rank && twin.concurrent(event));
+        void.extend(group.iter().filter(|event| beaten(event)).map(|event| (event.aggregate.clone(), event.dot)));
     }
     loop {
         let live = events.iter().filter(|event| !void.contains(&(event.aggregate.clone(), event.dot)));

@@ -18,7 +18,7 @@ use sterna_store::memory::Fault;
 use sterna_stream::{Faults, Retention};
 
 /// The shortest time that a model may keep keys for.
-const WINDOW_MS_LEAST: i64 = 60_000;
+const WINDOW_MS_LEAST: u64 = 60_000;
 
 /// A frozen process has lost its leases for certain after so long.
 const LEASES_LOST_MS: u64 = 4_000;
@@ -104,7 +104,9 @@ impl Chaos {
     pub fn end(&mut self, cluster: &mut Cluster) {
         self.ended = true;
         let healing = std::mem::take(&mut self.healing).into_iter();
-        healing.filter(|(_, heal)| !matches!(heal, Heal::Crash(_) | Heal::Restore(_) | Heal::Jump(_))).for_each(|(_, heal)| self.heal(heal, cluster));
+        healing
+            .filter(|(_, heal)| !matches!(heal, Heal::Crash(_) | Heal::Restore(_) | Heal::Jump(_)))
+            .for_each(|(_, heal)| self.heal(heal, cluster));
         // A version takes commands once all have it; a rolling update ends with all of them on it.
         let newest = cluster.sites.iter().map(|site| site.disk.lock().model).max().unwrap_or(1);
         for at in 0..cluster.sites.len() {
@@ -174,7 +176,14 @@ impl Chaos {
                 others.for_each(|other| self.slow_disk(other, cluster, around.coverage, 1_500));
                 self.later(cluster, 300, 1_500, Heal::Restore(site));
             }
-            (Story::Registers, 0..40) => self.trouble_stream(cluster, around.coverage),
+            (Story::Registers, 0..30) => {
+                self.trouble_stream(cluster, around.coverage);
+                self.silence(site, cluster, around.coverage);
+            }
+            (Story::Leases, 0..60) => {
+                self.slow_disk(site, cluster, around.coverage, 1_500);
+                self.freeze(machine, cluster, around.coverage);
+            }
             (_, 0..90) => self.cut(site, cluster, around.coverage),
             _ => self.crash(machine, cluster, around),
         }
@@ -243,6 +252,15 @@ impl Chaos {
             (false, true) => "link cut both ways",
             (false, false) => "link cut one way",
         });
+    }
+
+    /// It hears the others, and can ask none of them for what it misses.
+    fn silence(&mut self, at: usize, cluster: &Cluster, coverage: &mut Coverage) {
+        for other in (0..cluster.sites.len()).filter(|other| *other != at) {
+            self.cut_one(at, other, cluster);
+            self.later(cluster, 1_000, 9_000, Heal::Link(at, other));
+        }
+        coverage.count("region not heard by others");
     }
 
     fn cut_one(&self, from: usize, to: usize, cluster: &Cluster) {
@@ -493,7 +511,13 @@ fn lost_keys(at: usize, cluster: &Cluster, backup: &Memory) -> BTreeSet<String> 
             let snapshot = logs::snapshot(&disk);
             let entries = snapshot.and_then(|snapshot| logs::entries(&*snapshot, log, Position::ZERO)).unwrap_or_default();
             let gone = entries.into_iter().filter(|(position, _)| !kept.contains(position));
-            lost.extend(gone.flat_map(|(_, bytes)| logs::events(&bytes)).map(|event| event.key));
+            for event in gone.flat_map(|(_, bytes)| logs::events(&bytes)) {
+                // Who made no key is known by the mark.
+                lost.extend(
+                    event.ops.iter().filter(|op| op.field == "marks").filter_map(|op| op.key.as_ref()?.as_str().map(str::to_owned)),
+                );
+                lost.insert(event.key);
+            }
         }
     }
     lost

@@ -29,7 +29,7 @@ pub struct World {
     pub coverage: Arc<Mutex<Coverage>>,
     pub trace: Trace,
     pub stop: Arc<AtomicBool>,
-    /// How often more time passed at once than a key may be kept for: what is settled by then may be forgotten.
+    /// How often more time passed at once than a key may be kept for.
     pub windows_passed: Arc<AtomicU64>,
     pub alone: Alone,
     /// By client.
@@ -84,7 +84,6 @@ impl Client {
         let began_ms = self.world.now_ms();
         let if_match = if command.name == "keep" && self.dice.happens(500) { self.etag(region, &command.aggregate).await } else { None };
         let key = if self.dice.happens(100) { None } else { Some(format!("k-{}", command.mark)) };
-        let windows_passed = self.world.windows_passed.load(Ordering::Relaxed);
         let mut bare = false;
         for attempt in 0..ATTEMPTS_MAX {
             let (reply, with_token) = self.send(region, &command, key.as_deref(), if_match.as_deref(), bare).await;
@@ -110,9 +109,6 @@ impl Client {
                 region = next;
                 let pause = self.dice.between(50, 800);
                 self.world.env.sleep(Duration::from_millis(pause)).await;
-                if self.world.windows_passed.load(Ordering::Relaxed) != windows_passed {
-                    break;
-                }
             }
         }
     }

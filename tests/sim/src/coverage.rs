@@ -23,6 +23,7 @@ pub const EVENTS: &[(&str, Source)] = &[
     ("region not heard by others", Source::Run),
     ("region cut off for longer than keys are kept", Source::Run),
     ("key retried when it had expired, but not settled", Source::Run),
+    ("key forgotten when it had expired and settled", Source::Run),
     ("process cut from its clients", Source::Run),
     ("frame lost", Source::Run),
     ("frame doubled", Source::Run),

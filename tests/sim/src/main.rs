@@ -7,7 +7,7 @@ mod chance;
 use clap::Parser;
 use std::io;
 use std::process::{Command, ExitCode, Stdio};
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc;
 use std::time::Instant;
 use sterna_sim::{Coverage, EVENTS, MUTATIONS, Verdict};
@@ -17,9 +17,9 @@ use sterna_sim::{Coverage, EVENTS, MUTATIONS, Verdict};
 struct Args {
     /// Replays one seed, with a readable trace.
     seed: Option<u64>,
-    /// The first of several seeds.
-    #[arg(long, default_value_t = 0)]
-    first: u64,
+    /// The first of several seeds; 0 if it is not said. A planted fault is sought first by the seed that is known to catch it.
+    #[arg(long)]
+    first: Option<u64>,
     /// How many seeds; 200, or 500 with a planted fault.
     #[arg(long)]
     count: Option<u64>,
@@ -95,6 +95,14 @@ fn tell(verdict: &Verdict) -> ExitCode {
     if verdict.found.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
+/// In the order in which they are run.
+fn seeds(args: &Args, count: u64) -> Vec<u64> {
+    let first = args.first.unwrap_or(0);
+    let known = args.mutation.as_ref().filter(|_| args.first.is_none());
+    let known = known.and_then(|name| MUTATIONS.iter().find(|mutation| mutation.name == name)?.seed);
+    known.into_iter().chain((first..first + count).filter(|seed| Some(*seed) != known)).collect()
+}
+
 /// What a process of its own says of a seed.
 fn ask(seed: u64, args: &Args) -> Verdict {
     let run = || -> io::Result<String> {
@@ -110,18 +118,14 @@ fn ask(seed: u64, args: &Args) -> Verdict {
 #[allow(clippy::print_stdout, clippy::disallowed_methods, reason = "it is a command, and waits for processes in threads")]
 fn many(args: &Args) -> ExitCode {
     let count = args.count.unwrap_or(if args.mutation.is_some() { CAUGHT_BY } else { COVERED_BY });
-    let (next, last, started) = (AtomicU64::new(args.first), args.first + count, Instant::now());
+    let (seeds, next, started) = (seeds(args, count), AtomicUsize::new(0), Instant::now());
     let (sender, verdicts) = mpsc::channel();
     let (mut failed, mut coverage, mut done) = (false, Coverage::default(), 0);
     std::thread::scope(|scope| {
         for _ in 0..args.threads.max(1) {
-            let (sender, next) = (sender.clone(), &next);
+            let (sender, next, seeds) = (sender.clone(), &next, &seeds);
             scope.spawn(move || {
-                loop {
-                    let seed = next.fetch_add(1, Ordering::Relaxed);
-                    if seed >= last {
-                        return;
-                    }
+                while let Some(&seed) = seeds.get(next.fetch_add(1, Ordering::Relaxed)) {
                     let verdict = ask(seed, args);
                     let alike = !args.twice || ask(seed, args).hash == verdict.hash;
                     if sender.send((verdict, alike)).is_err() {
@@ -140,7 +144,7 @@ fn many(args: &Args) -> ExitCode {
             }
             failed |= !alike || !verdict.found.is_empty();
             if failed && !args.keep_going {
-                next.store(last, Ordering::Relaxed);
+                next.store(seeds.len(), Ordering::Relaxed);
                 break;
             }
         }
@@ -156,7 +160,7 @@ fn many(args: &Args) -> ExitCode {
     }
     EVENTS.iter().for_each(|(what, _)| println!("{:>10} {what}", coverage.get(what)));
     let missing = coverage.missing();
-    if done >= COVERED_BY && !missing.is_empty() {
+    if done as u64 >= COVERED_BY && !missing.is_empty() {
         println!("never happened in {done} seeds, so nothing is proven of it: {}", missing.join(", "));
         return ExitCode::FAILURE;
     }

@@ -6,7 +6,7 @@ use crate::logs;
 use crate::schema::schemas;
 use std::collections::{BTreeMap, BTreeSet};
 use sterna_checkers::{Dot, Event, ProgressWatch, Schema, ShippedWatch, StockWatch, Violation};
-use sterna_log::{LogId, Position, ShardId};
+use sterna_log::{Applied, LogId, Position, ShardId};
 
 pub struct Monitor {
     shipped: ShippedWatch,
@@ -21,6 +21,24 @@ pub struct Monitor {
     /// All events that were ever durable in their origin.
     pub events: Vec<Event>,
     pub found: Vec<Violation>,
+    /// Where each event is and when it was first seen, and those that not every region has applied yet.
+    made: BTreeMap<(String, String), Vec<Made>>,
+    under_way: Vec<UnderWay>,
+}
+
+/// One event of a key.
+struct Made {
+    dot: Dot,
+    at_ms: u64,
+    /// When every region was first seen to have applied it.
+    everywhere_ms: Option<u64>,
+}
+
+struct UnderWay {
+    log: LogId,
+    position: Position,
+    name: (String, String),
+    dot: Dot,
 }
 
 impl Monitor {
@@ -35,6 +53,8 @@ impl Monitor {
             leases: BTreeMap::new(),
             events: Vec::new(),
             found: Vec::new(),
+            made: BTreeMap::new(),
+            under_way: Vec::new(),
         }
     }
 
@@ -51,11 +71,12 @@ impl Monitor {
                 for (position, bytes) in logs::entries(&**snapshot, log, after).unwrap_or_default() {
                     self.shipped.durable(&name(log), &position.to_bytes());
                     self.cursors.insert((at, log), position);
-                    self.add(&bytes);
+                    self.add(log, position, &bytes, at_ms);
                 }
             }
         }
         self.found.extend(self.stock.look(at_ms, &self.schemas));
+        let mut all_applied = vec![BTreeMap::new(); snapshots.len()];
         for (at, snapshot) in snapshots.iter().enumerate() {
             let Some(snapshot) = snapshot else { continue };
             let holder = &cluster.sites[at].name;
@@ -84,8 +105,10 @@ impl Monitor {
                 }
                 let waits = progress.copied.0.iter().any(|(origin, copied)| progress.applied.get(*origin) < *copied);
                 coverage.count_if("entry waited for its cause", waits);
+                all_applied[at].insert(shard, progress.applied);
             }
         }
+        self.settle(&all_applied, at_ms);
     }
 
     /// An older copy took the place of this store.
@@ -95,9 +118,40 @@ impl Monitor {
         self.leases.retain(|(held, _), _| *held != at);
     }
 
-    fn add(&mut self, bytes: &[u8]) {
+    /// Keys of which a later event was made when every region had applied an earlier one.
+    pub fn used_again(&self) -> BTreeSet<String> {
+        let again = |made: &Vec<Made>| {
+            let late = |first: &Made| {
+                made.iter().any(|second| second.dot != first.dot && first.everywhere_ms.is_some_and(|at| at <= second.at_ms))
+            };
+            made.iter().any(late)
+        };
+        self.made.iter().filter(|(_, made)| again(made)).map(|((_, key), _)| key.clone()).collect()
+    }
+
+    /// Notes which events every region has applied by now.
+    fn settle(&mut self, applied: &[BTreeMap<ShardId, Applied>], at_ms: u64) {
+        let made = &mut self.made;
+        self.under_way.retain(|event| {
+            let has = |(at, shards): (usize, &BTreeMap<ShardId, Applied>)| {
+                at == usize::from(event.log.origin.0)
+                    || shards.get(&event.log.shard).is_some_and(|a| a.get(event.log.origin) >= event.position)
+            };
+            let everywhere = applied.iter().enumerate().all(has);
+            if everywhere {
+                let of_key = made.get_mut(&event.name).into_iter().flatten();
+                of_key.filter(|made| made.dot == event.dot).for_each(|made| made.everywhere_ms = Some(at_ms));
+            }
+            !everywhere
+        });
+    }
+
+    fn add(&mut self, log: LogId, position: Position, bytes: &[u8], at_ms: u64) {
         for event in logs::events(bytes) {
             if self.seen.insert((event.aggregate.clone(), event.dot)) {
+                let name = (event.aggregate.clone(), event.key.clone());
+                self.made.entry(name.clone()).or_default().push(Made { dot: event.dot, at_ms, everywhere_ms: None });
+                self.under_way.push(UnderWay { log, position, name, dot: event.dot });
                 self.stock.add(event.clone(), &self.schemas);
                 self.events.push(event);
             }

@@ -3,7 +3,7 @@
 use crate::dice::Dice;
 use std::time::Duration;
 
-/// What a run leans to. Half of the seeds lean to nothing; chance alone would seldom make what the others tell.
+/// What a run leans to. Some lean to nothing; chance alone would seldom make what the others tell.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Story {
     Mixed,
@@ -15,6 +15,8 @@ pub enum Story {
     Bounds,
     /// Disks are lost while peers still have frames under way.
     Restores,
+    /// Processes that share a region's store stand still while commits of theirs are under way.
+    Leases,
     /// Registers are set in several regions at once, over links that are cut and lose frames.
     Registers,
 }
@@ -25,7 +27,7 @@ const STORIES: [Story; 10] = [
     Story::Mixed,
     Story::Mixed,
     Story::Mixed,
-    Story::Mixed,
+    Story::Leases,
     Story::LongCut,
     Story::Twins,
     Story::Bounds,
@@ -59,7 +61,8 @@ impl Plan {
     pub fn of(seed: u64) -> Self {
         let mut dice = Dice::new(seed, "plan");
         let story = STORIES[(seed % 10) as usize];
-        let regions = *dice.pick(&[3, 3, 3, 4, 5]);
+        let regions =
+            *dice.pick(if matches!(story, Story::LongCut | Story::Twins | Story::Restores) { &[3] } else { &[3, 3, 3, 4, 5][..] });
         let mixed = Self {
             story,
             regions,
@@ -75,10 +78,11 @@ impl Plan {
         };
         match story {
             Story::Mixed => mixed,
-            Story::LongCut => Self { regions: 3, window: "1m", chaos: Duration::from_secs(50), think_ms: 250, fault_ms: 2_000, ..mixed },
-            Story::Twins => Self { regions: 3, ids: 2, skew_ms: 3_000, window: "24h", ..mixed },
+            Story::LongCut => Self { window: "1m", chaos: Duration::from_secs(50), think_ms: 250, fault_ms: 2_000, ..mixed },
+            Story::Twins => Self { ids: 2, skew_ms: 3_000, window: "24h", ..mixed },
             Story::Bounds => Self { ids: 1, window: "24h", ..mixed },
-            Story::Restores => Self { regions: 3, ids: 1, fault_ms: 300, window: "24h", ..mixed },
+            Story::Restores => Self { ids: 1, fault_ms: 300, window: "24h", ..mixed },
+            Story::Leases => Self { processes: vec![2; regions], shards: 1, chaos: Duration::from_secs(20), window: "24h", ..mixed },
             Story::Registers => Self { ids: 1, shards: 1, think_ms: 40, fault_ms: 300, window: "24h", ..mixed },
         }
     }

@@ -161,7 +161,8 @@ impl Run {
             let mut tasks = Vec::new();
             for number in 0..clients {
                 let dice = Dice::new(seed, &format!("client {number}"));
-                let client = Client { number, name: format!("client-{number}"), world: world.clone(), dice, made: 0, unsettled: Vec::new() };
+                let client =
+                    Client { number, name: format!("client-{number}"), world: world.clone(), dice, made: 0, unsettled: Vec::new() };
                 tasks.push(world.env.spawn(client.run()));
             }
             for task in tasks {
@@ -186,7 +187,11 @@ impl Run {
 
     fn judge(&mut self, audit: Audit) -> Vec<Violation> {
         let Audit { copies, mut found } = audit;
-        let history = self.world.history.take();
+        let mut history = self.world.history.take();
+        if self.world.windows_passed.load(Ordering::Relaxed) > 0 && self.plan.window == "1m" {
+            history.forgotten = self.monitor.used_again();
+            self.coverage.add("key forgotten when it had expired and settled", history.forgotten.len() as u64);
+        }
         let shards = self.plan.shards;
         let shard_of = |aggregate: &str| {
             let (kind, id) = aggregate.split_once('/').unwrap_or_default();

@@ -37,7 +37,7 @@ pub fn choose(dice: &mut Dice, mark: &str, ids: usize, story: Story) -> Command 
         Story::Twins => &[13, 46, 74, 76, 78, 80],
         Story::Bounds | Story::Restores => &[86, 88, 92, 94, 96],
         Story::Registers => &[14, 18, 22, 26, 38],
-        Story::Mixed | Story::LongCut => &[],
+        Story::Mixed | Story::LongCut | Story::Leases => &[],
     };
     let which = if kinds.is_empty() || dice.happens(250) { dice.below(100) } else { *dice.pick(kinds) };
     let (kind, name, args) = match which {

@@ -1,10 +1,8 @@
 //! What CI asks of the simulator: the same seed is the same run, what must hold holds, and planted faults are caught.
 
 use std::process::Command;
-use std::sync::Mutex;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use sterna_env::mutation;
-use sterna_sim::{MUTATIONS, Mutation};
+use sterna_sim::MUTATIONS;
 
 /// Run twice, and compared.
 const TWICE: u64 = 6;
@@ -16,29 +14,24 @@ fn sim(args: &[&str]) -> (bool, String) {
 }
 
 #[test]
-fn the_same_seed_is_the_same_run_and_everything_holds() {
-    let (content, said) = sim(&["--first", "0", "--count", &TWICE.to_string(), "--twice"]);
+fn the_same_seed_is_the_same_run() {
+    let (content, said) = sim(&["--first", "3", "--count", &TWICE.to_string(), "--twice"]);
     assert!(content, "{said}");
 }
 
 #[test]
-#[allow(clippy::disallowed_methods, reason = "it waits for processes in threads")]
-fn every_planted_fault_is_caught_by_its_seed() {
-    let planted: Vec<(&Mutation, u64)> = MUTATIONS.iter().filter_map(|fault| Some((fault, fault.seed?))).collect();
-    let (next, missed) = (AtomicUsize::new(0), Mutex::new(Vec::new()));
-    std::thread::scope(|scope| {
-        for _ in 0..2 {
-            scope.spawn(|| {
-                while let Some((fault, seed)) = planted.get(next.fetch_add(1, Ordering::Relaxed)) {
-                    let (content, said) = sim(&["--mutation", fault.name, "--first", &seed.to_string(), "--count", "1"]);
-                    if content || !said.contains(&format!("seed {seed}: ")) {
-                        missed.lock().expect("nobody panics").push(fault.name);
-                    }
-                }
-            });
-        }
-    });
-    assert_eq!(missed.into_inner().expect("nobody panics"), [""; 0], "find other seeds: just sim --mutation NAME");
+fn everything_holds_in_many_seeds_and_all_that_is_interesting_happens() {
+    let (content, said) = sim(&[]);
+    assert!(content, "{said}");
+}
+
+/// Each first by the seed that is known to catch it: a change of the product may move it, and then others are tried.
+#[test]
+fn every_planted_fault_is_caught() {
+    for fault in MUTATIONS {
+        let (content, said) = sim(&["--mutation", fault.name]);
+        assert!(!content && said.contains("seed ") && said.contains(&format!("{}: caught", fault.name)), "{}: {said}", fault.name);
+    }
 }
 
 #[test]
@@ -47,7 +40,7 @@ fn every_fault_that_can_be_planted_is_listed_and_a_foreign_name_is_refused() {
     for (name, _) in mutation::FAULTS {
         assert!(listed.contains(name), "`{name}` is not in the simulator's list");
     }
-    for fault in MUTATIONS.iter().filter(|fault| fault.seed.is_some()) {
+    for fault in MUTATIONS {
         assert!(mutation::FAULTS.iter().any(|(name, _)| *name == fault.name), "`{}` can't be planted", fault.name);
     }
     assert!(!sim(&["--mutation", "no-such-fault"]).0);

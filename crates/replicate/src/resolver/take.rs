@@ -35,6 +35,9 @@ impl LogFollower {
         if frame.after > self.copied() && !mutation::on("after-unchecked") {
             self.shared.metrics.holes.with_label_values(&[&self.origin]).inc();
             tracing::debug!(origin = %self.origin, shard = self.log.shard.0, after = %frame.after, copied = %self.copied(), "a hole");
+            if mutation::on("heartbeat-unsealed") {
+                self.region().board.learn(self.log.shard, self.log.origin, &frame.applied);
+            }
             if !self.fill(Some(frame.after)).await {
                 return Err(Trouble::Hole(frame.after));
             }

@@ -146,9 +146,6 @@ impl Shard {
         let new = job.frame.entries.iter().filter(|e| e.position > copied && theirs(e.position) && counts(e.position));
         let new: Vec<LogEntry> = new.map(|e| LogEntry::new(e.position, e.bytes.clone())).collect();
         if job.frame.after > copied && theirs(job.frame.after) && !mutation::on("after-unchecked") {
-            if mutation::on("heartbeat-unsealed") {
-                self.region.board.learn(self.id, log.origin, &job.frame.applied);
-            }
             return Err(MergeError::Hole { copied });
         }
         if let Some(error) = new.iter().find_map(|e| e.entry().err()) {
