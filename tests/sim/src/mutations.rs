@@ -28,7 +28,7 @@ pub const MUTATIONS: &[Mutation] = &[
     caught("settled-too-early", 0),
     open("heartbeat-unsealed", SOUGHT),
     caught("cause-ignored", 36),
-    open("own-rank-for-reactions", SOUGHT),
+    caught("own-rank-for-reactions", 26),
     caught("no-twin-check", 0),
     caught("conflict-against-state", 0),
     open("closed-too-early", SOUGHT),
@@ -40,5 +40,5 @@ pub const MUTATIONS: &[Mutation] = &[
     open("local-rule-version", "not planted: no model version of the simulation changes a rule"),
     caught("token-without-dependencies", 4),
     caught("restore-keeps-incarnation", 2),
-    open("lease-progress-unchecked", SOUGHT),
+    caught("lease-progress-unchecked", 14),
 ];
