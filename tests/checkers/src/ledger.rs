@@ -65,7 +65,8 @@ pub fn ledger(live: &[&Event], void: &[&Event], schema: &Schema) -> BTreeSet<Row
 
 /// Who decided on a void event, as a person and not as a reaction, without knowing of the twin that makes it void.
 fn decided_on<'a>(void: &Event, live: &[&'a Event], others: &[&Event]) -> Vec<&'a Event> {
-    let better = |twin: &&&Event| twin.key == void.key && twin.rank < void.rank;
+    let place = |event: &Event| (event.rank, event.order);
+    let better = |twin: &&&Event| twin.key == void.key && place(twin) < place(void) && twin.concurrent(void);
     let better: Vec<&Event> = live.iter().chain(others).filter(better).copied().collect();
     let unaware = |event: &&&Event| !better.iter().any(|twin| twin.before(event));
     let decisions = live.iter().filter(|event| event.cause.is_none() && void.before(event)).filter(unaware);

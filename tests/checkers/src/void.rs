@@ -12,7 +12,9 @@ pub fn voids(events: &[Event]) -> BTreeSet<(String, Dot)> {
     }
     let mut void = BTreeSet::new();
     for group in twins.values() {
-        let beaten = |event: &Event| group.iter().any(|twin| twin.rank < event.rank && twin.concurrent(event));
+        // A region that was restored may send a reaction once more: both have the rank of their cause.
+        let place = |event: &Event| (event.rank, event.order);
+        let beaten = |event: &Event| group.iter().any(|twin| place(twin) < place(event) && twin.concurrent(event));
         void.extend(group.iter().filter(|event| beaten(event)).map(|event| (event.aggregate.clone(), event.dot)));
     }
     loop {

@@ -107,14 +107,18 @@ impl Client {
                 let what = if next == region { "retry of a key in the same region" } else { "retry of a key in another region" };
                 self.world.coverage.lock().count(what);
                 region = next;
-                let pause = self.dice.between(50, 800);
+                let pause = self.dice.between(50, if self.world.story == Story::Registers { 250 } else { 800 });
                 self.world.env.sleep(Duration::from_millis(pause)).await;
             }
         }
     }
 
     fn doubled_permille(&self) -> u64 {
-        if matches!(self.world.story, Story::Twins | Story::Bounds | Story::Registers) { 450 } else { 150 }
+        match self.world.story {
+            Story::Registers => 700,
+            Story::Twins | Story::Bounds => 450,
+            _ => 150,
+        }
     }
 
     /// What `region` accepted, asked at `began_ms`, can't have settled before it is asked again now.

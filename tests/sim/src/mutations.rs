@@ -26,7 +26,7 @@ pub const MUTATIONS: &[Mutation] = &[
     caught("void-half-undone", 19),
     open("unsettled-rights", SOUGHT),
     caught("settled-too-early", 0),
-    open("heartbeat-unsealed", SOUGHT),
+    caught("heartbeat-unsealed", 29),
     caught("cause-ignored", 36),
     caught("own-rank-for-reactions", 26),
     caught("no-twin-check", 0),

@@ -35,11 +35,11 @@ pub fn choose(dice: &mut Dice, mark: &str, ids: usize, story: Story) -> Command 
     let amount = dice.between(1, 9);
     let kinds: &[usize] = match story {
         Story::Twins => &[13, 46, 74, 76, 78, 80],
-        Story::Bounds | Story::Restores => &[86, 88, 92, 94, 96],
-        Story::Registers => &[14, 18, 22, 26, 38],
+        Story::Bounds | Story::Restores => &[86, 92, 94, 96, 98],
+        Story::Registers => &[14, 18, 22, 26, 28],
         Story::Mixed | Story::LongCut | Story::Leases => &[],
     };
-    let which = if kinds.is_empty() || dice.happens(250) { dice.below(100) } else { *dice.pick(kinds) };
+    let which = if kinds.is_empty() || dice.happens(150) { dice.below(100) } else { *dice.pick(kinds) };
     let (kind, name, args) = match which {
         0..12 => ("thing", "count", json!({"mark": mark, "amount": amount})),
         12..30 => ("thing", "note", json!({"mark": mark})),
