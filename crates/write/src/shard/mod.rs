@@ -213,6 +213,9 @@ impl Shard {
                 self.standing = standing;
                 self.standing.post(&self.region, self.id);
                 self.failed = false;
+                // What was committed though nobody knew may have left verdicts for views, and notices in any shard.
+                self.region.board.count_verdicts(self.id, 1);
+                self.region.board.shards().for_each(|shard| self.region.board.poke(shard));
                 self.reloads.drain(..).for_each(|done| _ = done.send(()));
             }
             Err(error) => {
