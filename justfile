@@ -40,6 +40,7 @@ year FOLDER:
 bench *ARGS:
     cargo run --release -p sterna-loadtests -- {{ARGS}}
 
-# a million inputs for the model's parser, checker and expressions
+# a million inputs for the model's parser, checker and expressions; for paths, headers, bodies and cursors; and as many raw exchanges
 fuzz INPUTS="1000000":
     FUZZ_INPUTS={{INPUTS}} cargo test --release -p sterna-model --test fuzz
+    STERNA_FUZZ={{INPUTS}} cargo test --release -p sterna-http --test it -- --nocapture random:: wire::
