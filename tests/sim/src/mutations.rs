@@ -37,7 +37,7 @@ pub const MUTATIONS: &[Mutation] = &[
     caught("after-unchecked", 0),
     caught("idem-without-conflict", 4),
     caught("records-expire-by-age", 5),
-    open("local-rule-version", "not planted: no model version of the simulation changes a rule"),
+    open("local-rule-version", "planted; no model version of the simulation changes a rule yet (crates/write/tests/model catches it)"),
     caught("token-without-dependencies", 4),
     caught("restore-keeps-incarnation", 2),
     caught("lease-progress-unchecked", 14),
