@@ -151,6 +151,12 @@ impl Cluster {
         way.unwrap_or_else(|| panic!("there is no link between {from} and {to}")).set(mode);
     }
 
+    /// From now on other regions reach this one at another of its processes.
+    pub fn point_to(&self, region: &str, port: u16) {
+        let ways = self.relays.iter().filter(|((_, to), _)| to == region);
+        ways.for_each(|(_, way)| way.region.point_to(port));
+    }
+
     /// Between two regions' Fluvio clusters only, in both directions.
     pub fn cut_streams(&self, a: &str, b: &str, mode: LinkMode) {
         let ways = self.relays.iter().filter(|((from, to), _)| [(a, b), (b, a)].contains(&(from.as_str(), to.as_str())));

@@ -53,6 +53,12 @@ pub fn foundationdb_clusters(count: usize) -> Vec<PathBuf> {
     clusters(count).iter().map(|cluster| cluster.cluster_file()).collect()
 }
 
+/// One that a test may break.
+pub fn foundationdb_cluster_of_its_own() -> Cluster {
+    let binaries = Binaries::find().unwrap_or_else(|| panic!("STERNA_TEST_STORE=foundationdb: {SKIPPED}"));
+    Cluster::start(&binaries, Storage::Ssd)
+}
+
 /// The first so many.
 fn clusters(count: usize) -> Vec<Arc<Cluster>> {
     static STARTED: Mutex<Vec<Arc<Cluster>>> = Mutex::new(Vec::new());

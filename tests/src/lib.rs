@@ -22,7 +22,7 @@ pub use cluster::{Cluster, Options};
 pub use config::{Peer, Ready, RegionConfig};
 pub use feed::{Event, Feed};
 pub use fluvio::{FluvioStream, PeerCluster, stream_is_fluvio};
-pub use foundationdb::{FoundationDbStore, foundationdb_clusters, store_is_foundationdb};
+pub use foundationdb::{FoundationDbStore, foundationdb_cluster_of_its_own, foundationdb_clusters, store_is_foundationdb};
 pub use http::{Answer, Http, Lines, Request};
 pub use metrics::{Family, Metrics, Sample};
 pub use poll::{SOON, eventually, eventually_within, say};

@@ -1,6 +1,8 @@
 //! A way from one region to another that can be cut.
 
 use crate::free_port;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU16, Ordering};
 use std::time::Duration;
 use sterna_env::{Env, Scope, Socket};
 use tokio::io::{AsyncReadExt, AsyncWriteExt, ReadHalf, WriteHalf};
@@ -20,6 +22,7 @@ pub enum LinkMode {
 /// Listens on a port of its own and passes on to another.
 pub struct Relay {
     pub port: u16,
+    to: Arc<AtomicU16>,
     mode: watch::Sender<LinkMode>,
     scope: Scope,
 }
@@ -36,13 +39,19 @@ impl Relay {
                 break (listener, port);
             }
         };
-        let connections = scope.clone();
+        let (connections, to) = (scope.clone(), Arc::new(AtomicU16::new(to)));
+        let target = Arc::clone(&to);
         scope.spawn_until_stop(async move {
             while let Ok((socket, _)) = listener.accept().await {
-                connections.spawn_until_stop(pass(connections.env().clone(), socket, to, watched.clone()));
+                connections.spawn_until_stop(pass(connections.env().clone(), socket, target.load(Ordering::Relaxed), watched.clone()));
             }
         });
-        Self { port, mode, scope }
+        Self { port, to, mode, scope }
+    }
+
+    /// Where new connections go, as a balancer sends them to another process.
+    pub fn point_to(&self, port: u16) {
+        self.to.store(port, Ordering::Relaxed);
     }
 
     pub fn set(&self, mode: LinkMode) {

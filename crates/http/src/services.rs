@@ -49,6 +49,8 @@ pub struct ClusterHealth {
     pub healthy: bool,
     /// Machines that may fail without losing data.
     pub fault_tolerance: Option<u64>,
+    /// What the fullest of its disks has left.
+    pub free_bytes: Option<u64>,
     pub redundancy: Option<String>,
     pub version: Option<String>,
     pub troubles: Vec<String>,

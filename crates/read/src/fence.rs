@@ -5,12 +5,14 @@ use bytes::Bytes;
 use std::sync::Arc;
 use sterna_env::Env;
 use sterna_store::{Boxed, CommitError, Committed, Limits, ReadError, Snapshot, Store, Transaction, Version, Write, contains, get};
+use tokio::sync::watch;
 
 /// A read store, as long as nobody else has taken it: then nothing is read from it or written to it by this handle any more. So a process
 /// that was paused while another took over can neither project what was projected already nor answer from what it does not follow.
-pub struct Fenced {
+pub(crate) struct Fenced {
     store: Arc<dyn Store>,
     mine: Bytes,
+    lost: Arc<watch::Sender<bool>>,
 }
 
 impl Fenced {
@@ -20,17 +22,24 @@ impl Fenced {
         let mut t = Transaction::blind();
         t.put(PROJECTOR, mine.clone());
         store.commit(t).await?;
-        Ok(Arc::new(Self { store, mine }))
+        Ok(Arc::new(Self { store, mine, lost: Arc::default() }))
+    }
+
+    /// Resolves when this handle has met that somebody else took the store.
+    pub async fn lost(&self) {
+        // The sender lives as long as this.
+        _ = self.lost.subscribe().wait_for(|lost| *lost).await;
     }
 }
 
-async fn snapshot(store: &dyn Store, mine: &Bytes) -> Result<Box<dyn Snapshot>, ReadError> {
+async fn snapshot(store: &dyn Store, mine: &Bytes, lost: &watch::Sender<bool>) -> Result<Box<dyn Snapshot>, ReadError> {
     let snapshot = store.snapshot().await?;
     match get(&*snapshot, &PROJECTOR).await? {
         Some(holder) if holder == *mine => Ok(snapshot),
-        _ => Err(ReadError::Unavailable(
-            "another process of this region keeps the read store now; stop this one, or give it its own".to_owned(),
-        )),
+        _ => {
+            lost.send_replace(true);
+            Err(ReadError::Unavailable("another process of this region keeps the read store now".to_owned()))
+        }
     }
 }
 
@@ -40,15 +49,15 @@ impl Store for Fenced {
     }
 
     fn snapshot(&self) -> Boxed<'_, Result<Box<dyn Snapshot>, ReadError>> {
-        Box::pin(snapshot(&*self.store, &self.mine))
+        Box::pin(snapshot(&*self.store, &self.mine, &self.lost))
     }
 
     fn commit(&self, mut t: Transaction) -> Boxed<'static, Result<Committed, CommitError>> {
-        let (store, mine) = (Arc::clone(&self.store), self.mine.clone());
+        let (store, mine, lost) = (Arc::clone(&self.store), self.mine.clone(), Arc::clone(&self.lost));
         Box::pin(async move {
             // A version at which this handle has it. What read at another one was fenced when its snapshot was taken.
             if t.reads.is_empty() {
-                let now = snapshot(&*store, &mine).await.map_err(|error| CommitError::Unavailable(error.to_string()))?;
+                let now = snapshot(&*store, &mine, &lost).await.map_err(|error| CommitError::Unavailable(error.to_string()))?;
                 t.read_version = now.version();
             }
             t.read_key(&PROJECTOR);
@@ -88,6 +97,7 @@ mod tests {
         let second = Fenced::take(store, &env).await.unwrap();
         put(&second).await.unwrap();
         assert!(first.snapshot().await.is_err());
+        first.lost().await;
         assert!(put(&first).await.is_err());
         let mut t = Transaction::new(before.version());
         t.read_key(b"other").put("k", "late");

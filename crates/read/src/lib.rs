@@ -26,7 +26,6 @@ mod status;
 mod view;
 
 pub use feed::{Cursor, CursorError, FeedFilter, FeedItem};
-pub use fence::Fenced;
 pub use query::{Found, Page};
 pub use reads::{Options, Reads};
 pub use refused::{ReadRefused, Retry, StartError};

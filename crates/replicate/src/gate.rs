@@ -78,6 +78,7 @@ impl Gatekeeper {
         loop {
             changed.borrow_and_update();
             heard.borrow_and_update();
+            self.peers.overhear(&self.region);
             let written = match self.evaluate() {
                 Step::Stay => {
                     tokio::select! {

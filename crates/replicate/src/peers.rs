@@ -6,7 +6,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use sterna_crdt::{Incarnation, Name, RegionId};
 use sterna_env::{Env, Instant};
-use sterna_log::{Frame, Membership, ModelHeld, ShardId};
+use sterna_log::{Frame, LogId, Membership, ModelHeld, ShardId};
+use sterna_write::Region;
 use sterna_write::limits::CLOCK_AHEAD_MAX;
 use tokio::sync::watch;
 
@@ -39,6 +40,15 @@ pub struct Peer {
     pub clock_skew_ms: Option<i64>,
     /// Since when each of its heartbeats said that this region's clock is too far ahead.
     pub ahead_since: Option<Instant>,
+}
+
+impl Peer {
+    /// This region's wall clock minus the peer's, when it was heard of last.
+    fn compare_clocks(&mut self, skew_ms: i64) {
+        self.clock_skew_ms = Some(skew_ms);
+        let is_ahead = skew_ms > CLOCK_AHEAD_MAX.as_millis() as i64;
+        self.ahead_since = if is_ahead { self.ahead_since.or(self.heard_at) } else { None };
+    }
 }
 
 impl Peers {
@@ -141,13 +151,33 @@ impl Peers {
             let mut peer = peer.lock();
             peer.heard_at = Some(self.env.now());
             if frame.sent_ms > 0 && frame.is_heartbeat() {
-                let skew_ms = self.env.wall_ms() as i64 - frame.sent_ms as i64;
-                peer.clock_skew_ms = Some(skew_ms);
-                let is_ahead = skew_ms > CLOCK_AHEAD_MAX.as_millis() as i64;
-                peer.ahead_since = if is_ahead { peer.ahead_since.or(peer.heard_at) } else { None };
+                peer.compare_clocks(self.env.wall_ms() as i64 - frame.sent_ms as i64);
             }
             if peer.followed.insert(frame.log.shard) && peer.followed.len() == usize::from(self.membership.shards) {
                 peer.last_error = None;
+            }
+        }
+    }
+
+    /// Whether the region has lately heard of a peer, by whichever of its processes.
+    pub(crate) fn is_heard(&self, region: &Region, peer: RegionId) -> bool {
+        self.overhear(region);
+        self.get(peer).heard_at.is_some_and(|at| self.env.now().saturating_duration_since(at) < SILENCE_MAX)
+    }
+
+    /// What other processes of this region have heard, of the logs that they follow for it.
+    pub(crate) fn overhear(&self, region: &Region) {
+        let (now, wall_ms) = (self.env.now(), self.env.wall_ms() as i64);
+        for (&origin, peer) in &self.peers {
+            for shard in region.board.shards().filter(|shard| !region.leases.holds(*shard)) {
+                let Some(heard) = region.board.heard(LogId { origin, shard }) else { continue };
+                let mut peer = peer.lock();
+                peer.followed.insert(shard);
+                if peer.heard_at.is_none_or(|at| at < heard.at) {
+                    peer.heard_at = Some(heard.at);
+                    let ago_ms = now.saturating_duration_since(heard.at).as_millis() as i64;
+                    peer.compare_clocks(wall_ms - ago_ms - heard.sent_ms as i64);
+                }
             }
         }
     }

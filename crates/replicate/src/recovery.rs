@@ -83,7 +83,10 @@ impl Recovery {
     async fn begin(&self) -> Result<Unheard, Failure> {
         let mut unheard = Unheard::load(self.region()).await?;
         if self.region().leases.in_company().await {
-            // Its other processes have asked, and have been at work since: its store is no old copy.
+            // Its other processes have asked, and have been at work since: its store is no old copy. They may have begun a new life since
+            // this one read the region's record, and have peers to hear.
+            self.region().look_again().await?;
+            unheard = Unheard::load(self.region()).await?;
             self.note_old_ends().await?;
             self.note(&unheard);
             return Ok(unheard);

@@ -65,6 +65,7 @@ pub struct LogStatus {
 }
 
 pub(crate) fn of(region: &Region, peers: &Peers, source: &Source, started: Instant, origin: RegionId) -> OriginStatus {
+    peers.overhear(region);
     let peer = peers.get(origin);
     let mut behind = false;
     let log_status = |shard: ShardId| {

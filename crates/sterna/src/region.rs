@@ -88,11 +88,15 @@ impl RunningRegion {
             region: Arc::clone(&region),
             logs: Arc::clone(writer.logs()),
             states: Arc::clone(writer.states()),
-            store: stores.read_for(&region).await?,
+            store: stores.read(),
             scope: scope.clone(),
             registry: registry.clone(),
         };
-        let reads = if extras.write_only { Reads::absent(reads)? } else { Reads::start(reads).await? };
+        let reads = match (extras.write_only, stores.read_is_shared) {
+            (true, _) => Reads::absent(reads)?,
+            (false, true) => Reads::sharing(reads, region.leases.region())?,
+            (false, false) => Reads::start(reads).await?,
+        };
         let (server, readiness) = (Scope::new(env.clone()), Arc::new(Readiness::default()));
         let metrics = Metrics::register(&registry)?;
         let bound = |seconds: Option<u32>| seconds.map(|seconds| Duration::from_secs(seconds.into()));

@@ -6,14 +6,12 @@ mod foundationdb;
 use crate::config::{Config, StoreEngine};
 use anyhow::{Result, bail};
 use std::sync::Arc;
-use std::time::Duration;
 use sterna_env::{Env, Scope};
 use sterna_http::StoreInfo;
 use sterna_model::{AggregateType, Model};
-use sterna_read::Fenced;
 use sterna_store::{Memory, Store};
 use sterna_store_embedded::{Embedded, Options as Folder};
-use sterna_write::{Region, Stores};
+use sterna_write::Stores;
 
 /// What the read store may keep of its files in memory; documents are cached once more in the projector.
 const CACHE_BYTES: u64 = 16 << 20;
@@ -23,9 +21,6 @@ const WRITE_WINDOW_KEYS: usize = 1 << 16;
 const READ_WINDOW_KEYS: usize = 1 << 14;
 const READ_MEMTABLE_BYTES: u64 = 8 << 20;
 
-/// A little longer than leases last.
-const LEASE_WAIT: Duration = Duration::from_secs(10);
-
 #[cfg(not(feature = "foundationdb"))]
 const ABSENT: &str = "the store's engine foundationdb is not in this build; build with `cargo build --release -p sterna --features foundationdb`, or set engine = \"embedded\" in [store]";
 
@@ -34,7 +29,7 @@ pub struct Opened {
     pub write: Stores,
     read: Arc<dyn Store>,
     /// Other processes of the region can reach the read store.
-    read_is_shared: bool,
+    pub read_is_shared: bool,
     /// The write store is a copy of another folder.
     pub copied: bool,
     pub folders: Vec<Arc<Embedded>>,
@@ -125,19 +120,8 @@ pub async fn open(config: &Config, env: &Env, registry: &prometheus::Registry, w
 }
 
 impl Opened {
-    /// The read store, for this process alone. Waits for a process that was killed to be given up.
-    pub async fn read_for(&self, region: &Region) -> Result<Arc<dyn Store>> {
-        if !self.read_is_shared {
-            return Ok(Arc::clone(&self.read));
-        }
-        let mut lease = region.leases.region();
-        if !matches!(region.env.timeout(LEASE_WAIT, lease.wait_for(|held| *held)).await, Some(Ok(_))) {
-            bail!(
-                "another process of this region keeps the read store in FoundationDB; start this one with --role write, or with a read store \
-                 of its own: store.read = \"embedded\""
-            );
-        }
-        Ok(Fenced::take(Arc::clone(&self.read), &region.env).await?)
+    pub fn read(&self) -> Arc<dyn Store> {
+        Arc::clone(&self.read)
     }
 
     /// The caller has dealt with the copy: from now on the folders are originals.

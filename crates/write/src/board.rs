@@ -20,7 +20,7 @@ pub struct Board {
     /// Regions that were declared lost: nothing waits for them.
     left_out: RwLock<BTreeSet<RegionId>>,
     events: AtomicU64,
-    /// How many verdicts this process has written, by shard.
+    /// How often verdicts are known to have been written, by shard.
     verdicts: Vec<AtomicU64>,
     notices: Vec<Notify>,
     parked: Mutex<BTreeMap<AggregateId, String>>,
@@ -142,15 +142,18 @@ impl Board {
     pub(crate) fn told(&self, shard: ShardId) -> HeardRecord {
         let board = self.at(shard).lock();
         let bytes = |&(origin, position): &(RegionId, Position)| (origin.0, position.to_bytes().to_vec());
-        let sent_ms = |origin: RegionId| board.heard.get(&origin).map_or(0, |heard| heard.sent_ms);
         HeardRecord {
             known: board.known.iter().map(|(region, applied)| (region.0, applied.0.iter().map(bytes).collect())).collect(),
-            sealed: board.sealed.0.iter().map(|&(origin, sealed)| (origin.0, sealed.to_bytes().to_vec(), sent_ms(origin))).collect(),
+            sealed: board
+                .heard
+                .iter()
+                .map(|(origin, heard)| (origin.0, board.sealed.get(*origin).to_bytes().to_vec(), heard.sent_ms))
+                .collect(),
         }
     }
 
-    /// What another process of this region was told.
-    pub(crate) fn hear(&self, shard: ShardId, record: &HeardRecord) {
+    /// What another process of this region was told; with `lately`, since this one looked last.
+    pub(crate) fn hear(&self, shard: ShardId, record: &HeardRecord, lately: bool) {
         for (region, applied) in &record.known {
             let mut known = Applied::default();
             for (origin, bytes) in applied {
@@ -159,21 +162,29 @@ impl Board {
             self.learn(shard, RegionId(*region), &known);
         }
         for (origin, bytes, sent_ms) in &record.sealed {
-            self.seal(LogId { origin: RegionId(*origin), shard }, Position::from_bytes(bytes).unwrap_or_default(), *sent_ms);
+            let (log, sealed) = (LogId { origin: RegionId(*origin), shard }, Position::from_bytes(bytes).unwrap_or_default());
+            // What is as old as before shows nobody to be alive.
+            match lately && self.heard(log).is_none_or(|heard| heard.sent_ms < *sent_ms) {
+                true => self.seal(log, sealed, *sent_ms),
+                false => self.raise_sealed(log, sealed),
+            }
         }
     }
 
     /// A heartbeat of `log` whose `after` this region has applied: the log is complete up to `sealed`.
     pub fn seal(&self, log: LogId, sealed: Position, sent_ms: u64) {
-        let mut board = self.at(log.shard).lock();
-        let changed = board.sealed.raise(log.origin, sealed);
         let heard = Heard { sent_ms, at: self.env.now() };
+        let mut board = self.at(log.shard).lock();
         let slot = board.heard.entry(log.origin).or_insert(heard);
         if slot.sent_ms <= sent_ms {
             *slot = heard;
         }
         drop(board);
-        if changed {
+        self.raise_sealed(log, sealed);
+    }
+
+    fn raise_sealed(&self, log: LogId, sealed: Position) {
+        if self.at(log.shard).lock().sealed.raise(log.origin, sealed) {
             self.notify(log.shard);
         }
     }
@@ -187,7 +198,7 @@ impl Board {
         self.events.fetch_add(events, Ordering::Relaxed);
     }
 
-    /// How many events this process has found void in a shard: when it grows, there is news of them in the store.
+    /// Grows with every event that is found void in a shard, by whichever process of the region: then there is news of it in the store.
     pub fn verdicts(&self, shard: ShardId) -> u64 {
         self.verdicts[usize::from(shard.0)].load(Ordering::Relaxed)
     }

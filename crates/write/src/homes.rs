@@ -5,27 +5,19 @@
 //! and with it everything that the old one accepted. In between nobody accepts.
 
 use crate::keys::home::{HomeRecord, key};
+use crate::stores::RecordError;
 use crate::{Refused, Region};
 use parking_lot::RwLock;
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use sterna_crdt::{Name, RegionId};
 use sterna_log::{Membership, ShardId};
 use sterna_model::{Home, Model};
-use sterna_store::{CommitError, ReadError, Transaction};
+use sterna_store::{CommitError, Store, Transaction};
 
 /// Where this process believes homes to be.
 #[derive(Default)]
 pub struct Homes(RwLock<BTreeMap<(Name, ShardId), HomeRecord>>);
-
-#[derive(Debug, thiserror::Error)]
-pub enum HomesError {
-    #[error("the store can't be read: {0}")]
-    Read(#[from] ReadError),
-    #[error("the store can't be written: {0}")]
-    Commit(#[from] CommitError),
-    #[error(transparent)]
-    Unreadable(#[from] crate::keys::Unreadable),
-}
 
 impl Homes {
     pub fn get(&self, kind: &str, shard: ShardId) -> Option<HomeRecord> {
@@ -48,34 +40,41 @@ impl Homes {
 impl Region {
     /// Reads the homes of the model's types, and writes down those that have no record yet: once, since what a list of members gives
     /// may differ later.
-    pub async fn settle_homes(&self, model: &Model) -> Result<(), HomesError> {
-        let shards = || (0..self.shards()).map(ShardId);
+    pub async fn settle_homes(&self, model: &Model) -> Result<(), RecordError> {
         for of in model.aggregates() {
             let Some(home) = &of.home else { continue };
-            let snapshot = self.store.snapshot().await?;
-            let wanted: Vec<_> = shards().map(|shard| key(of.stored(), shard)).collect();
-            let found = snapshot.get_many(&wanted).await?;
-            let mut t = Transaction { read_version: snapshot.version(), ..Transaction::default() };
-            for (shard, (at, held)) in shards().zip(wanted.into_iter().zip(found)) {
-                let record = match held {
-                    Some(bytes) => HomeRecord::decode(&bytes)?,
-                    None => {
-                        let record = first_home(home, shard, &self.membership);
-                        t.read_key(&at).put(at, record.encode());
-                        record
-                    }
-                };
-                self.homes().learn(of.stored(), shard, record);
-            }
-            if !t.writes.is_empty() {
-                match self.store.commit(t).await {
-                    // Another process of this region has written the same.
-                    Ok(_) | Err(CommitError::Conflict { .. }) => {}
-                    Err(error) => return Err(error.into()),
-                }
+            for (store, shards) in self.stores.parts(self.shards()) {
+                self.settle_homes_in(store, of.stored(), home, shards.map(ShardId).collect()).await?;
             }
         }
         Ok(())
+    }
+
+    /// In the store that has these shards.
+    async fn settle_homes_in(&self, store: &Arc<dyn Store>, kind: &Name, home: &Home, shards: Vec<ShardId>) -> Result<(), RecordError> {
+        let snapshot = store.snapshot().await?;
+        let keys: Vec<_> = shards.iter().map(|shard| key(kind, *shard)).collect();
+        let found = snapshot.get_many(&keys).await?;
+        let mut t = Transaction::new(snapshot.version());
+        for (shard, (at, held)) in shards.into_iter().zip(keys.into_iter().zip(found)) {
+            let record = match held {
+                Some(bytes) => HomeRecord::decode(&bytes)?,
+                None => {
+                    let record = first_home(home, shard, &self.membership);
+                    t.read_key(&at).put(at, record.encode());
+                    record
+                }
+            };
+            self.homes().learn(kind, shard, record);
+        }
+        if t.writes.is_empty() {
+            return Ok(());
+        }
+        match store.commit(t).await {
+            // Another process of this region has written the same.
+            Ok(_) | Err(CommitError::Conflict { .. }) => Ok(()),
+            Err(error) => Err(error.into()),
+        }
     }
 
     /// That this region, by this record, accepts commands of the type.

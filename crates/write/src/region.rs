@@ -234,6 +234,15 @@ impl Region {
         news
     }
 
+    /// Another process of the region may have begun a new life.
+    pub async fn look_again(&self) -> Result<(), ReadError> {
+        let snapshot = self.store.snapshot().await?;
+        if let Some(bytes) = sterna_store::get(&*snapshot, &meta::REGION).await? {
+            self.adopt(&RegionRecord::decode(&bytes).map_err(|e| ReadError::Unavailable(e.to_string()))?);
+        }
+        Ok(())
+    }
+
     /// Of the stored life; other processes of the region may do so too.
     async fn change_life(&self, change: impl Fn(&mut Life)) -> Result<(), CommitError> {
         let unreadable = |error: ReadError| CommitError::Unavailable(error.to_string());

@@ -5,9 +5,9 @@ use std::sync::Arc;
 use sterna_log::ShardId;
 use sterna_store::{CommitError, ReadError, Store};
 
-/// What keeps a task from its records of a shared store until its next turn.
+/// What keeps somebody from the region's records.
 #[derive(Debug, thiserror::Error)]
-pub(crate) enum RecordError {
+pub enum RecordError {
     #[error(transparent)]
     Read(#[from] ReadError),
     #[error(transparent)]

@@ -2,8 +2,10 @@
 
 use crate::escrow::{GIVE_COMMAND, Give, Lack};
 use crate::keys::home::HomeRecord;
+use crate::keys::progress::{self, ShardProgress};
 use crate::limits::{ARGS_BYTES_MAX, KEY_BYTES_MAX, QUEUED_COMMANDS_MAX, QUEUED_MERGES_MAX, RIGHTS_WAIT};
 use crate::shard::{HomeOrder, Job, MergeInput, MergeJob, Shard, Standing};
+use crate::stores::RecordError;
 use crate::tails::Tails;
 use crate::unpark::Unparker;
 use crate::{Accepted, Command, Fence, Gate, Logs, Metrics, Refused, Region, States};
@@ -100,8 +102,9 @@ fn stopping() -> Refused {
 impl Writer {
     /// Reads where the logs stand and starts the shards' tasks. They end with the scope, when all is answered.
     pub async fn start(region: Arc<Region>, scope: &Scope, registry: Option<&Registry>) -> Result<Arc<Self>, ReadError> {
-        region.load_fences().await?;
-        region.settle_homes(&region.model()).await.map_err(|e| ReadError::Unavailable(e.to_string()))?;
+        let unreadable = |error: RecordError| ReadError::Unavailable(error.to_string());
+        region.load_fences().await.map_err(unreadable)?;
+        region.settle_homes(&region.model()).await.map_err(unreadable)?;
         let logs = Arc::new(Logs::new(region.stores.clone()));
         let states = Arc::new(States::new(Arc::clone(&region)));
         let metrics = Metrics::new(registry);
@@ -441,24 +444,30 @@ impl Writer {
 
     /// From now on nothing more of a region's log is copied here than is copied already: returns how much that is, shard by shard. Not
     /// undone by a restart; [`Writer::fence`] or [`Writer::thaw`] follow.
-    pub async fn freeze(&self, lost: RegionId, heir: RegionId) -> Result<Fence, CommitError> {
-        if let Some(fence) = self.region.fence(lost).filter(|fence| fence.ends.is_some()) {
-            return Ok(fence);
+    pub async fn freeze(&self, lost: RegionId, heir: RegionId) -> Result<Fence, RecordError> {
+        let written = self.region.set_fence(Fence { region: lost, heir, ends: None }).await?;
+        if written.is_final() {
+            return Ok(written);
         }
-        self.region.set_fence(Fence { region: lost, heir, ends: None }).await?;
-        // What is under way may have copied more.
+        // What is under way may have copied more. In other processes it conflicts with the freeze, or was committed before it.
         self.reload().await;
-        let copied = self.region.board.shards().map(|shard| self.region.board.copied(shard).get(lost)).collect();
+        let mut copied = Vec::new();
+        for shard in self.region.board.shards() {
+            let snapshot = self.region.store_of(shard).snapshot().await?;
+            let stored = sterna_store::get(&*snapshot, &progress::key(shard)).await?;
+            let progress = stored.map(|bytes| ShardProgress::decode(&bytes)).transpose()?.unwrap_or_default();
+            copied.push(progress.copied.get(lost));
+        }
         Ok(Fence { region: lost, heir, ends: Some(copied) })
     }
 
     /// A region was declared lost: what its log has behind the fence never counts.
-    pub async fn fence(&self, fence: Fence) -> Result<(), CommitError> {
-        self.region.set_fence(fence).await
+    pub async fn fence(&self, fence: Fence) -> Result<(), RecordError> {
+        self.region.set_fence(fence).await.map(drop)
     }
 
     /// A freeze came to nothing.
-    pub async fn thaw(&self, lost: RegionId) -> Result<(), CommitError> {
+    pub async fn thaw(&self, lost: RegionId) -> Result<(), RecordError> {
         self.region.thaw(lost).await
     }
 

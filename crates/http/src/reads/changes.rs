@@ -44,6 +44,7 @@ pub(crate) async fn changes(
 ) -> Result<Response, Problem> {
     let from = cursor(&headers, &mut query)?;
     let filter = filter(&services, query)?;
+    services.reads.available()?;
     let place = feeds.place()?;
     let from = from.unwrap_or_else(|| services.reads.feed_end());
     let items = services.reads.changes(Some(from), filter);

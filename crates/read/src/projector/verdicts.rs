@@ -54,7 +54,7 @@ impl Projector {
             let at = usize::from(shard.0);
             let counted = self.shared.region.board.verdicts(shard);
             let reached = &self.verdicts.shards[at];
-            if reached.counted == Some(counted) && self.shared.region.stores.sole_writer() {
+            if reached.counted == Some(counted) {
                 continue;
             }
             let mut range = void::all_news(shard);

@@ -7,5 +7,6 @@ mod models;
 mod parking;
 mod projecting;
 mod querying;
+mod sharing;
 mod waiting;
 mod world;

@@ -10,6 +10,7 @@ use sterna_log::{AggregateId, Frame, FrameEntry, LogId, ShardId, Token};
 use sterna_read::{Options, Page, ReadRefused, Reads};
 use sterna_store::{Memory, Store};
 use sterna_write::{Accepted, Command, Gate, OpenOptions, Region, Writer};
+use tokio::sync::watch;
 
 pub const SHARDS: u16 = 4;
 pub const WAIT: Duration = Duration::from_secs(5);
@@ -36,7 +37,18 @@ pub async fn start(name: &str, members: &[&str], text: &str, store: Memory, read
 
 /// A region whose read side sees `read_store` as `shown`.
 pub async fn start_over(name: &str, members: &[&str], text: &str, store: Memory, read_store: Arc<Memory>, shown: Arc<dyn Store>) -> Node {
-    let store = Arc::new(store);
+    process(name, members, text, (Arc::new(store), read_store), shown, None).await
+}
+
+/// One of the region's processes; with a lease, if they share the read store.
+pub async fn process(
+    name: &str,
+    members: &[&str],
+    text: &str,
+    (store, read_store): (Arc<Memory>, Arc<Memory>),
+    shown: Arc<dyn Store>,
+    lease: Option<watch::Receiver<bool>>,
+) -> Node {
     let env = Env::real();
     let options = OpenOptions {
         name: name.into(),
@@ -58,7 +70,11 @@ pub async fn start_over(name: &str, members: &[&str], text: &str, store: Memory,
         scope: scope.clone(),
         registry: registry.clone(),
     };
-    let reads = Reads::start(options).await.expect("the read store is empty or fits");
+    let reads = match lease {
+        Some(lease) => Reads::sharing(options, lease),
+        None => Reads::start(options).await,
+    };
+    let reads = reads.expect("the read store is empty or fits");
     Node { writer, reads, store, read_store, registry, scope }
 }
 

@@ -2,7 +2,7 @@
 
 use super::{Ask, Given};
 use crate::desk::{RIGHTS, decode, request};
-use crate::limits::{ESCROW_ASK_WAIT, ESCROW_COUNTERS_MAX, ESCROW_EMPTY_PAUSE, ESCROW_GATHERED, ESCROW_SETTLE_POLL, SILENCE_MAX};
+use crate::limits::{ESCROW_ASK_WAIT, ESCROW_COUNTERS_MAX, ESCROW_EMPTY_PAUSE, ESCROW_GATHERED, ESCROW_SETTLE_POLL};
 use crate::metrics::Metrics;
 use crate::peers::Peers;
 use parking_lot::Mutex;
@@ -170,7 +170,7 @@ impl Broker {
     }
 
     pub fn is_heard(&self, peer: RegionId) -> bool {
-        self.peers.get(peer).heard_at.is_some_and(|at| self.env().now().saturating_duration_since(at) < SILENCE_MAX)
+        self.peers.is_heard(&self.region, peer)
     }
 
     fn env(&self) -> &Env {

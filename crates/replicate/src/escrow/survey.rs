@@ -85,7 +85,7 @@ pub(crate) async fn each_counter(
     let region = writer.region();
     let mut range = prefix_range(&keys::state::kind_prefix(shard, of.stored()));
     loop {
-        let snapshot = region.store.snapshot().await?;
+        let snapshot = region.store_of(shard).snapshot().await?;
         let page = Page { limit: SURVEY_PAGE, ..Page::DEFAULT };
         let pairs = snapshot.scan(range.clone(), page).await?;
         let Some((last, _)) = pairs.last() else { return Ok(()) };

@@ -1,7 +1,7 @@
 //! Moves homes at an operator's word.
 
 use crate::desk::{HAND_OVER, decode, encode, request};
-use crate::limits::{FORWARD_WAIT, SILENCE_MAX};
+use crate::limits::FORWARD_WAIT;
 use crate::peers::Peers;
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
@@ -86,7 +86,7 @@ async fn hand_over(writer: &Writer, peers: &Peers, ask: &Ask) -> Moved {
 }
 
 fn is_heard(region: &Region, peers: &Peers, peer: RegionId) -> bool {
-    peers.get(peer).heard_at.is_some_and(|at| region.env.now().saturating_duration_since(at) < SILENCE_MAX)
+    peers.is_heard(region, peer)
 }
 
 impl Moves {

@@ -2,7 +2,7 @@
 
 use super::ask::{Answer, Ask, carry_out};
 use crate::desk::{LOST, decode, request};
-use crate::limits::{FREEZE_WAIT, SILENCE_MAX};
+use crate::limits::FREEZE_WAIT;
 use crate::peers::Peers;
 use std::sync::Arc;
 use sterna_crdt::{Name, RegionId};
@@ -114,8 +114,7 @@ impl Declare {
     }
 
     fn is_heard(&self, peer: RegionId) -> bool {
-        let env = &self.region().env;
-        self.peers.get(peer).heard_at.is_some_and(|at| env.now().saturating_duration_since(at) < SILENCE_MAX)
+        self.peers.is_heard(self.region(), peer)
     }
 
     fn member(&self, name: &str) -> Result<RegionId, DeclareRefused> {

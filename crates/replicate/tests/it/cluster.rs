@@ -157,9 +157,13 @@ impl Cluster {
     }
 
     pub async fn start(&mut self, name: &'static str, store: Memory, copied: bool) {
+        self.start_process(name, name, Arc::new(store), copied).await;
+    }
+
+    /// One of a region's processes, under a name of its own. Peers reach the one that was started last.
+    pub async fn start_process(&mut self, process: &'static str, name: &'static str, store: Arc<Memory>, copied: bool) {
         let (model, diagnostics) = sterna_model::parse_with(MODEL, Some(&NAMES));
         let model = model.unwrap_or_else(|| panic!("{diagnostics:?}"));
-        let store = Arc::new(store);
         let members = NAMES.iter().map(|&name| name.into()).collect();
         let options = OpenOptions { name: name.into(), members, shards: SHARDS, model: model.into(), copied };
         let env = Env::new(Skewed { env: self.env.clone(), by_ms: Arc::clone(&self.clocks[name]) });
@@ -178,7 +182,7 @@ impl Cluster {
             scope: &scope,
             registry: Some(&registry),
         });
-        self.nodes.insert(name, Node { me, store, writer, replication, registry, scope });
+        self.nodes.insert(process, Node { me, store, writer, replication, registry, scope });
     }
 
     /// Ends a region and gives what is durable.

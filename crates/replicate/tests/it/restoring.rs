@@ -2,6 +2,8 @@
 
 use crate::cluster::Cluster;
 use serde_json::json;
+use std::sync::Arc;
+use sterna_store::{Limits, Memory};
 use sterna_write::Gate;
 
 async fn assert_whole(cluster: &Cluster, items: usize) {
@@ -108,4 +110,51 @@ async fn a_whole_store_keeps_its_life_when_all_peers_say_so() {
     add(&cluster, "eu", 10..20).await;
     cluster.settled().await;
     assert_whole(&cluster, 20).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn no_process_takes_commands_before_one_has_found_out_whether_the_store_is_old() {
+    for silent in [false, true] {
+        let mut cluster = Cluster::new(26);
+        let shared = || Arc::new(Memory::new(Limits { sole_writer: false, ..Limits::default() }, 1_000_000));
+        cluster.start_process("eu", "eu", shared(), false).await;
+        for name in ["ap", "us"] {
+            cluster.start(name, Memory::default(), false).await;
+        }
+        cluster.until("every gate is open", |c| c.nodes.values().all(|node| node.is_open())).await;
+        add(&cluster, "eu", 0..20).await;
+        cluster.settled().await;
+        let old = Arc::new(cluster["eu"].store.copy());
+        let before = cluster["eu"].writer.region().life();
+        add(&cluster, "eu", 20..40).await;
+        cluster.settled().await;
+        cluster.stop("eu").await;
+        if silent {
+            // So the first process asks for as long as it may.
+            cluster.cut("eu", "ap");
+        }
+        cluster.start_process("eu", "eu", Arc::clone(&old), false).await;
+        cluster.start_process("eu-2", "eu", old, false).await;
+        let opened = |c: &Cluster| ["eu", "eu-2"].iter().filter(|name| c[name].is_open()).count();
+        cluster.until("one takes commands", |c| opened(c) > 0).await;
+        for name in ["eu", "eu-2"] {
+            let region = cluster[name].writer.region();
+            assert!(!cluster[name].is_open() || region.life().epoch > before.epoch, "{name} goes on in the old life");
+            assert!(!cluster[name].is_open() || !silent || !region.unheard().is_empty(), "{name} does not know what it may have lost");
+        }
+        cluster.until("both take commands", |c| opened(c) == 2).await;
+        let lives = ["eu", "eu-2"].map(|name| cluster[name].writer.region().life());
+        assert_eq!(lives[0], lives[1]);
+        cluster.heal("eu", "ap");
+        add(&cluster, "eu", 40..50).await;
+        add(&cluster, "eu-2", 50..60).await;
+        cluster.pause(20).await;
+        cluster.settled().await;
+        let mut found = 0;
+        for id in 0..5 {
+            let document = cluster.document("cart", &format!("c-{id}")).await;
+            found += document["items"].as_object().expect("it is a map").len();
+        }
+        assert_eq!(found, 60, "silent: {silent}");
+    }
 }

@@ -38,6 +38,7 @@ struct ClusterStatus {
     available: bool,
     healthy: bool,
     fault_tolerance: Option<u64>,
+    free_bytes: Option<u64>,
     redundancy: Option<String>,
     version: Option<String>,
     troubles: Vec<String>,
@@ -140,7 +141,7 @@ fn show(url: &str, status: RegionStatus) {
 }
 
 fn show_cluster(engine: &str, cluster: &ClusterStatus) {
-    let ClusterStatus { cluster: file, shards, available, healthy, fault_tolerance, redundancy, version, troubles } = cluster;
+    let ClusterStatus { cluster: file, shards, available, healthy, fault_tolerance, free_bytes, redundancy, version, troubles } = cluster;
     let state = match (available, healthy) {
         (false, _) => "not available",
         (true, false) => "available, and not healthy",
@@ -148,8 +149,14 @@ fn show_cluster(engine: &str, cluster: &ClusterStatus) {
     };
     let version = version.as_ref().map(|version| format!(" {version}")).unwrap_or_default();
     let redundancy = redundancy.as_ref().map(|mode| format!(", {mode}")).unwrap_or_default();
-    let tolerance = fault_tolerance.map(|machines| format!(", {machines} machines may fail")).unwrap_or_default();
-    say(format!("  store {engine}{version}, shards {shards} in {file}: {state}{redundancy}{tolerance}"));
+    let tolerance = match fault_tolerance {
+        Some(0) => ", no machine may fail".to_owned(),
+        Some(1) => ", 1 machine may fail".to_owned(),
+        Some(machines) => format!(", {machines} machines may fail"),
+        None => String::new(),
+    };
+    let free = free_bytes.map(|bytes| format!(", {:.1} GB free", bytes as f64 / 1e9)).unwrap_or_default();
+    say(format!("  store {engine}{version}, shards {shards} in {file}: {state}{redundancy}{tolerance}{free}"));
     troubles.iter().for_each(|trouble| say(format!("    {trouble}")));
 }
 

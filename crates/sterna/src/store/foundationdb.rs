@@ -59,13 +59,14 @@ pub fn watch_health(clusters: &[Arc<FoundationDb>], info: &StoreInfo, env: &Env,
 
 fn tell(cluster: &FoundationDb, health: Health) -> ClusterHealth {
     let Part { first, last, .. } = cluster.part();
-    let Health { available, healthy, fault_tolerance, redundancy, version, troubles } = health;
+    let Health { available, healthy, fault_tolerance, redundancy, version, free_bytes, troubles } = health;
     ClusterHealth {
         cluster: cluster.cluster_file().display().to_string(),
         shards: format!("{first}-{last}"),
         available,
         healthy,
         fault_tolerance,
+        free_bytes,
         redundancy,
         version,
         troubles: troubles.into_iter().map(|trouble| format!("{}: {}", trouble.name, trouble.description)).collect(),

@@ -10,7 +10,7 @@
 //! | `p` | shard | copied and applied positions of every log of the shard |
 //! | `c` | type, id, field, element, loser, winner | ledger row |
 //! | `t` | shard, type, id, number, piece | older events of an aggregate's tail |
-//! | `v`, `w`, `n` | shard, … | void events, and notices of them |
+//! | `v`, `w`, `n`, `x` | shard, … | void events, and notices of them |
 //! | `q` | shard, type, id | why an aggregate is parked |
 //! | `f` | follower, shard | a follower's position, or its place in the stream |
 //! | `h` | type, shard | where commands are accepted |

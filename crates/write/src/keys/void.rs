@@ -4,6 +4,7 @@
 //! - `v`, shard (2), type, 0, id, 0, incarnation (8), n (8): this event is void. No value.
 //! - `w`, shard (2), commit (10), index (4): an event that became void, or the last one of an aggregate that was parked, in the order in which this
 //!   region noticed; followed by projections.
+//! - `x`, shard (2): the stamp of the last transaction with such news, for the other processes of the region.
 //! - `n`, shard (2), type, 0, id, 0, cause's type, 0, id, 0, incarnation (8), n (8): what this cause, which is void, caused in
 //!   this aggregate is to be made void. No value; cleared when that is done.
 
@@ -13,7 +14,7 @@ use serde::{Deserialize, Serialize};
 use std::ops::Range;
 use sterna_crdt::{Dot, Incarnation, Name, Order};
 use sterna_log::{AggregateId, ShardId};
-use sterna_store::{StampAt, Write, prefix_range};
+use sterna_store::{STAMP_BYTES, StampAt, Write, prefix_range};
 
 pub const MARK: u8 = b'v';
 pub const NEWS: u8 = b'w';
@@ -56,6 +57,17 @@ pub fn news(shard: ShardId, index: u32, voided: &Voided) -> Write {
     key.put_u32(index);
     let value = postcard::to_extend(voided, vec![FORMAT]).expect("a plain struct encodes");
     Write::PutStamped { key: key.into(), value: value.into(), at: StampAt::Key(3) }
+}
+
+/// Changes with every transaction that has news.
+pub fn bell(shard: ShardId) -> Bytes {
+    let mut key = vec![b'x'];
+    key.put_u16(shard.0);
+    key.into()
+}
+
+pub fn ring(shard: ShardId) -> Write {
+    Write::PutStamped { key: bell(shard), value: Bytes::from_static(&[0; STAMP_BYTES]), at: StampAt::Value(0) }
 }
 
 /// The news of a shard.

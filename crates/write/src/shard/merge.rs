@@ -8,7 +8,7 @@ use crate::keys::meta::{self, RegionRecord};
 use crate::keys::progress::ShardProgress;
 use crate::keys::{Unreadable, bell, log, progress};
 use crate::limits::{BATCH_BYTES_MAX, BATCH_MERGES_MAX, MERGE_READ_BYTES};
-use crate::{LogEntry, Logs, MergeError, Merged, Region};
+use crate::{Fence, LogEntry, Logs, MergeError, Merged, Region};
 use std::collections::VecDeque;
 use std::sync::Arc;
 use sterna_crdt::RegionId;
@@ -95,9 +95,15 @@ impl Shard {
         if self.sole_writer {
             return Ok(());
         }
-        let found = snapshot.get_many(&[meta::REGION, bell::key(self.id), progress::key(self.id)]).await?;
-        let [record, bell, stored] = found.try_into().unwrap_or_default();
         let unreadable = |error: Unreadable| ReadError::Unavailable(error.to_string());
+        // A batch that takes frames looks for fences too.
+        let fenced: Vec<RegionId> = if self.merging.is_empty() { Vec::new() } else { self.region.membership.regions().collect() };
+        let mut keys = vec![meta::REGION, bell::key(self.id), progress::key(self.id)];
+        keys.extend(fenced.iter().map(|region| meta::fence(*region)));
+        let mut found = snapshot.get_many(&keys).await?;
+        let fences = fenced.into_iter().zip(found.split_off(3)).filter_map(|(region, bytes)| Some((region, Fence::decode(&bytes?))));
+        self.fences = fences.map(|(region, fence)| Ok((region, fence?))).collect::<Result<_, _>>().map_err(unreadable)?;
+        let [record, bell, stored] = found.try_into().unwrap_or_default();
         if let Some(bytes) = record {
             self.region.adopt(&RegionRecord::decode(&bytes).map_err(unreadable)?);
         }
@@ -142,7 +148,8 @@ impl Shard {
         let epoch = self.region.life().epoch;
         let copied = progress.copied.get(log.origin);
         let theirs = |position: Position| log.origin != self.region.me || position.epoch < epoch;
-        let counts = |position: Position| self.region.counts(log, position);
+        let shown = self.fences.get(&log.origin);
+        let counts = |position: Position| self.region.counts(log, position) && shown.is_none_or(|fence| fence.counts(log.shard, position));
         let new = job.frame.entries.iter().filter(|e| e.position > copied && theirs(e.position) && counts(e.position));
         let new: Vec<LogEntry> = new.map(|e| LogEntry::new(e.position, e.bytes.clone())).collect();
         if job.frame.after > copied && theirs(job.frame.after) && !mutation::on("after-unchecked") {
@@ -150,6 +157,9 @@ impl Shard {
         }
         if let Some(error) = new.iter().find_map(|e| e.entry().err()) {
             return Err(MergeError::Damaged(error.to_string()));
+        }
+        if !self.sole_writer && !new.is_empty() {
+            batch.transaction.read_key(&meta::fence(log.origin));
         }
         let pending = self.pending.entry(log.origin).or_default();
         let mut after = copied;

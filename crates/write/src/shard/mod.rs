@@ -21,7 +21,7 @@ pub(crate) use working::settled;
 
 use crate::keys::progress::ShardProgress;
 use crate::limits::{BATCH_COMMANDS_MAX, BATCHES_IN_FLIGHT_MAX, QUEUED_COMMANDS_MAX};
-use crate::{LogEntry, Logs, Metrics, Region, States};
+use crate::{Fence, LogEntry, Logs, Metrics, Region, States};
 use batch::{Batch, Prepared};
 use futures::StreamExt;
 use futures::stream::FuturesOrdered;
@@ -50,6 +50,8 @@ pub(crate) struct Shard {
     sole_writer: bool,
     /// What the last batch's snapshot showed to be copied and applied, where others write too.
     shown: ShardProgress,
+    /// What it showed to be written down of regions that may be lost.
+    fences: BTreeMap<RegionId, Fence>,
     /// Aggregates that another process changes too: each has batches of its own, so that the others' commit.
     hot: HashSet<AggregateId>,
     queue: VecDeque<Job>,
@@ -85,6 +87,7 @@ impl Shard {
         Self {
             sole_writer: region.stores.sole_writer(),
             shown: ShardProgress::default(),
+            fences: BTreeMap::new(),
             hot: HashSet::default(),
             region,
             id,

@@ -221,6 +221,9 @@ impl Working {
             let why = if open.cause.is_some() { "reaction" } else { "command" };
             metrics.voided.with_label_values(&[&*id.kind, why]).inc();
         }
+        if self.verdicts > 0 && !region.stores.sole_writer() {
+            t.writes.push(void::ring(shard));
+        }
     }
 }
 

@@ -7,7 +7,7 @@ use sterna_env::{Env, Scope};
 use sterna_log::{AggregateId, Frame, FrameEntry, LogId, Position, ShardId};
 use sterna_model::Model;
 use sterna_store::{Limits, Memory, Store};
-use sterna_write::{Accepted, Command, Gate, MergeError, Merged, OpenError, OpenOptions, Refused, Region, Writer};
+use sterna_write::{Accepted, Command, Gate, MergeError, Merged, OpenError, OpenOptions, Refused, Region, Stores, Writer};
 
 pub const MODEL: &str = r#"
 version = 1
@@ -59,15 +59,15 @@ pub fn model(text: &str) -> Model {
     model.unwrap_or_else(|| panic!("{diagnostics:?}"))
 }
 
-pub async fn open_with(name: &str, members: &[&str], store: Arc<dyn Store>, text: &str) -> Result<TestRegion, OpenError> {
-    open_counted(name, members, store, text, None).await
+pub async fn open_with(name: &str, members: &[&str], stores: impl Into<Stores>, text: &str) -> Result<TestRegion, OpenError> {
+    open_counted(name, members, stores, text, None).await
 }
 
 /// With its metrics.
 pub async fn open_counted(
     name: &str,
     members: &[&str],
-    store: Arc<dyn Store>,
+    stores: impl Into<Stores>,
     text: &str,
     registry: Option<&prometheus::Registry>,
 ) -> Result<TestRegion, OpenError> {
@@ -80,7 +80,7 @@ pub async fn open_counted(
         model: model.into(),
         copied: false,
     };
-    let region = Region::open(env.clone(), Arc::clone(&store), options).await?;
+    let region = Region::open(env.clone(), stores, options).await?;
     let scope = Scope::new(env);
     let writer = Writer::start(region, &scope, registry).await.expect("the store can be read");
     writer.region().set_gate(Gate::Open);

@@ -6,5 +6,6 @@ mod faults;
 mod merging;
 mod models;
 mod parking;
+mod processes;
 mod sweeping;
 mod tails;
