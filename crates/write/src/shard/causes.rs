@@ -3,6 +3,7 @@
 //! Whoever finds an event void marks it, and leaves a notice with each aggregate that it may have caused something in. An event that is applied
 //! looks for its cause's mark, with a read conflict; so either it sees the mark, or the notice finds the event.
 
+use super::job::Missed;
 use super::{Batch, Job, Shard};
 use crate::LogEntry;
 use crate::aggregate::{Aggregate, CauseOf};
@@ -11,7 +12,7 @@ use crate::limits::{CAUSES_MAX, NOTICES_MAX};
 use bytes::Bytes;
 use std::collections::BTreeSet;
 use std::sync::Arc;
-use sterna_log::{AggregateId, Cause, Event, LogId, Position, ShardId, shard_of};
+use sterna_log::{AggregateId, Cause, LogId, ShardId, shard_of};
 use sterna_store::{Page, ReadError, Snapshot};
 
 /// What a void cause is to do to an aggregate.
@@ -26,7 +27,7 @@ impl Shard {
     pub(super) async fn load_verdicts(
         &mut self,
         snapshot: &dyn Snapshot,
-        (entries, missed): (&[(LogId, LogEntry)], &[(Position, Event)]),
+        (entries, missed): (&[(LogId, LogEntry)], &[Missed]),
         jobs: &[Job],
         batch: &mut Batch,
     ) -> Result<(), ReadError> {

@@ -62,11 +62,14 @@ pub(crate) struct MergeJob {
     pub reply: oneshot::Sender<Result<Merged, MergeError>>,
 }
 
+/// An event that a parked aggregate has not got, and its place in its log.
+pub(crate) type Missed = (Position, Event);
+
 /// A parked aggregate is to be tried again.
 pub(crate) struct UnparkJob {
     pub aggregate: AggregateId,
     /// What it lacks of the logs up to `upto`: the first of each log, in any order.
-    pub events: Vec<(Position, Event)>,
+    pub events: Vec<Missed>,
     pub upto: Applied,
     /// It lacks no more of them than these.
     pub whole: bool,

@@ -1,7 +1,7 @@
 //! Making a batch: choose, load, merge, decide, write.
 
 use super::batch::Prepared;
-use super::job::Job;
+use super::job::{Job, Missed};
 use super::merge::id_of;
 use super::working::Working;
 use super::{Batch, Shard};
@@ -18,7 +18,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use sterna_crdt::{Clock, Name};
 use sterna_env::{HashSet, mutation};
-use sterna_log::{AggregateId, Event, LogId, Position};
+use sterna_log::{AggregateId, LogId};
 use sterna_store::{ReadError, Snapshot};
 
 type Entries = Vec<(LogId, LogEntry)>;
@@ -145,7 +145,7 @@ impl Shard {
     async fn load(
         &mut self,
         snapshot: &dyn Snapshot,
-        (entries, missed): (&Entries, &[(Position, Event)]),
+        (entries, missed): (&Entries, &[Missed]),
         (jobs, others): (&[Job], &[AggregateId]),
         batch: &mut Batch,
     ) -> Result<(), ReadError> {

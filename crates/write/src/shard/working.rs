@@ -250,21 +250,18 @@ fn write_tail(id: &AggregateId, aggregate: &mut Aggregate, shard: ShardId, t: &m
     }
 }
 
+/// Rows of the ledger, and whether each is final.
+type Rows = Vec<(Row, bool)>;
+
 /// Writes the difference between the rows that there were and those that there are. Rows whose loser was closed before are final, and stay
 /// whatever the tail says now.
-fn write_ledger(
-    id: &AggregateId,
-    before: &Aggregate,
-    (rows_before, rows_after): (Vec<(Row, bool)>, Vec<(Row, bool)>),
-    metrics: &Metrics,
-    t: &mut Transaction,
-) {
+fn write_ledger(id: &AggregateId, before: &Aggregate, (rows_before, rows_after): (Rows, Rows), metrics: &Metrics, t: &mut Transaction) {
     if rows_before.is_empty() && rows_after.is_empty() {
         return;
     }
     let mut closed_before: Vec<Dot> = before.tail.iter().filter(|open| open.closed).map(|open| open.update.dot).collect();
     closed_before.sort_unstable();
-    let keyed = |rows: Vec<(Row, bool)>| -> BTreeMap<bytes::Bytes, LedgerRecord> {
+    let keyed = |rows: Rows| -> BTreeMap<bytes::Bytes, LedgerRecord> {
         let open = rows.iter().filter(|(row, _)| closed_before.binary_search(&row.loser).is_err());
         open.map(|(row, is_final)| LedgerRecord::of(id, row, *is_final)).map(|record| (record.key(), record)).collect()
     };
