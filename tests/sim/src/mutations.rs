@@ -24,7 +24,7 @@ const SOUGHT: &str = "planted; no seed that catches it is known yet";
 pub const MUTATIONS: &[Mutation] = &[
     caught("deps-ignored", 1),
     caught("void-half-undone", 19),
-    open("unsettled-rights", SOUGHT),
+    caught("unsettled-rights", 7),
     caught("settled-too-early", 0),
     caught("heartbeat-unsealed", 29),
     caught("cause-ignored", 36),

@@ -207,6 +207,9 @@ impl Run {
             found.extend(views(copy));
             found.extend(money(copy));
         }
+        if found.iter().any(|violation| violation.checker == "reactions") {
+            found.extend(unanswered(&events));
+        }
         self.count(&events, &copies);
         self.world.trace.say(self.cluster.now_ms(), "result", format_args!("{}", digest(&copies)));
         found
@@ -269,6 +272,27 @@ fn money(copy: &Copy) -> Vec<Violation> {
     let balances = audit::documents(copy).filter(|(path, _)| path.starts_with("account/"));
     let sum: i64 = balances.map(|(_, document)| document["state"]["balance"].as_i64().unwrap_or(0)).sum();
     if sum == 0 { Vec::new() } else { vec![Violation::new("reactions", format!("the balances of {} sum to {sum}, not to 0", copy.region))] }
+}
+
+/// Debits with an effect that caused nothing with an effect, and what their twins caused.
+fn unanswered(events: &[Event]) -> Vec<Violation> {
+    let void = voids(events);
+    let live = |event: &Event| !void.contains(&(event.aggregate.clone(), event.dot));
+    let caused_by = |cause: &Event| {
+        let (aggregate, dot) = (cause.aggregate.clone(), cause.dot);
+        events.iter().filter(move |event| event.cause.as_ref() == Some(&(aggregate.clone(), dot)))
+    };
+    let debits = events.iter().filter(|event| event.aggregate.starts_with("account/") && event.cause.is_none() && live(event));
+    let lonely = debits.filter(|debit| !caused_by(debit).any(live));
+    let tell = |debit: &Event| {
+        let twins = events.iter().filter(|twin| twin.aggregate == debit.aggregate && twin.key == debit.key);
+        let told = twins.map(|twin| {
+            let caused: Vec<String> = caused_by(twin).map(|r| format!("{} {} live {}", r.aggregate, r.name, live(r))).collect();
+            format!("{} {} live {} caused {caused:?}", twin.aggregate, twin.name, live(twin))
+        });
+        Violation::new("reactions", format!("a debit has no effect elsewhere; it and its twins: {:?}", told.collect::<Vec<_>>()))
+    };
+    lonely.map(tell).collect()
 }
 
 /// Short and the same for equal results.
