@@ -278,7 +278,7 @@ impl Client {
     /// One of the region's processes, as a balancer would choose.
     fn host(&mut self, region: &str) -> &'static str {
         let at = self.world.regions.iter().position(|name| *name == region).unwrap_or(0);
-        *self.dice.pick(&self.world.hosts[at])
+        self.dice.pick(&self.world.hosts[at])
     }
 
     fn token(&self) -> Option<String> {
