@@ -278,7 +278,8 @@ impl Client {
     /// One of the region's processes, as a balancer would choose.
     fn host(&mut self, region: &str) -> &'static str {
         let at = self.world.regions.iter().position(|name| *name == region).unwrap_or(0);
-        self.dice.pick(&self.world.hosts[at])
+        let hosts = &self.world.hosts[at];
+        hosts[self.dice.below(hosts.len())]
     }
 
     fn token(&self) -> Option<String> {
