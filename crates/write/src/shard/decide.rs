@@ -66,6 +66,10 @@ impl Shard {
             None if job.key_made && job.attempts == 0 || mutation::on("records-expire-by-age") => return None,
             None => working.aggregate.record_of(&job.key, None)?.0,
         };
+        // Of a twin of its cause: one of the causes turns out to be void, and what it caused with it.
+        if job.command.cause.as_ref().is_some_and(|cause| working.is_of_others(&job.key, &cause_of(cause), &record)) {
+            return None;
+        }
         if record.body_hash != job.body_hash {
             return Some(Err(Refused::KeyReused));
         }

@@ -116,9 +116,18 @@ impl Working {
         }
     }
 
-    /// The key of a command that was accepted now.
+    /// What this reaction's key is known by are events of other causes alone, on all of which the verdict may still change.
+    pub fn is_of_others(&self, key: &Name, cause: &CauseOf, record: &IdemRecord) -> bool {
+        let held: Vec<&Open> = self.aggregate.tail.of_key(key).collect();
+        held.iter().all(|open| open.cause.as_ref() != Some(cause))
+            && record.dots.iter().all(|dot| held.iter().any(|open| open.dot() == *dot))
+    }
+
+    /// The key of a command that was accepted now; for a reaction, beside those of its cause's twins.
     pub fn remember(&mut self, key: &Name, bucket: u32, body_hash: [u8; 16], dot: Dot) {
-        self.records.insert(key.clone(), IdemRecord { body_hash, dots: vec![dot], answer: None });
+        let others = self.aggregate.tail.of_key(key).map(Open::dot).filter(|other| *other != dot);
+        let dots = std::iter::once(dot).chain(others).collect();
+        self.records.insert(key.clone(), IdemRecord { body_hash, dots, answer: None });
         self.records_changed.push((bucket, key.clone()));
     }
 
@@ -216,6 +225,11 @@ impl Working {
                 let shard = shard_of(&target.kind, &target.id, region.shards());
                 t.put(void::notice(shard, &target, &cause), PRESENT);
                 self.noticed.push(shard);
+            }
+            // A reaction of a void cause leaves its key to the one of the cause that has the effect.
+            if open.cause.is_some() && self.aggregate.tail.of_key(&open.key).all(|other| other.void) {
+                let bucket = idem::bucket(open.update.order.clock, region.model().idempotency_window_ms);
+                t.clear_key(&idem::key(shard, bucket, id, &open.key));
             }
             self.verdicts += 1;
             let why = if open.cause.is_some() { "reaction" } else { "command" };

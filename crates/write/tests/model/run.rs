@@ -212,7 +212,9 @@ impl Run {
     /// A known key may be accepted again only when its event is older than the window and everybody has it.
     async fn was_forgotten(&self, region: usize, call: &Call, known: &[Event]) -> Result<(), String> {
         let now = self.cluster.nodes[region].writer.region().env.wall_ms();
-        for event in known {
+        // A reaction of a twin of its cause is another one.
+        let cause = call.cause.as_ref().map(|cause| cause.dot);
+        for event in known.iter().filter(|event| event.cause.as_ref().map(|cause| cause.dot) == cause) {
             let mut held = true;
             for node in &self.cluster.nodes {
                 held &= node.aggregate(&call.kind, &call.id).await.is_some_and(|aggregate| aggregate.seen.contains(event.dot()));
