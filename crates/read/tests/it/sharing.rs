@@ -30,7 +30,7 @@ async fn answers(node: &Node) -> String {
 async fn one_process_keeps_the_projections_and_another_goes_on_where_it_was() {
     let shared = || Arc::new(Memory::new(Limits { sole_writer: false, ..Limits::default() }, 100_000));
     let stores = (shared(), shared());
-    let leases = [true, false].map(|held| watch::Sender::new(held));
+    let leases = [true, false].map(watch::Sender::new);
     let [first, second] =
         [&leases[0], &leases[1]].map(|lease| process("one", &["one"], FLIGHTS, stores.clone(), stores.1.clone(), Some(lease.subscribe())));
     let (first, second) = (first.await, second.await);
