@@ -2,7 +2,7 @@
 //!
 //! It only ever understates: whoever reads it joins it with what it knows.
 
-use super::Unreadable;
+use super::{Unreadable, decode, encode};
 use bytes::{BufMut, Bytes};
 use serde::{Deserialize, Serialize};
 use sterna_log::ShardId;
@@ -28,15 +28,10 @@ pub struct HeardRecord {
 
 impl HeardRecord {
     pub fn encode(&self) -> Bytes {
-        let mut out = vec![FORMAT];
-        out.extend(postcard::to_stdvec(self).expect("a plain struct encodes"));
-        out.into()
+        encode(FORMAT, self)
     }
 
     pub fn decode(bytes: &[u8]) -> Result<Self, Unreadable> {
-        match bytes.split_first() {
-            Some((&FORMAT, body)) => postcard::from_bytes(body).map_err(|e| Unreadable::new("heard record", e)),
-            _ => Err(Unreadable::new("heard record", "unknown format")),
-        }
+        decode("heard record", FORMAT, bytes)
     }
 }

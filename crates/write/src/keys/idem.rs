@@ -2,7 +2,7 @@
 //!
 //! A bucket is as long as the window, by the clock of the event, so that records expire by prefix; two buckets are alive at a time.
 
-use super::{Unreadable, put_text};
+use super::{Unreadable, decode, encode, put_text};
 use bytes::{BufMut, Bytes};
 use serde::{Deserialize, Serialize};
 use sterna_crdt::{Clock, Dot};
@@ -41,15 +41,10 @@ pub fn bucket_prefix(shard: ShardId, bucket: u32) -> [u8; 7] {
 
 impl IdemRecord {
     pub fn encode(&self) -> Bytes {
-        let mut out = vec![FORMAT];
-        out.extend(postcard::to_stdvec(self).expect("a plain struct encodes"));
-        out.into()
+        encode(FORMAT, self)
     }
 
     pub fn decode(bytes: &[u8]) -> Result<Self, Unreadable> {
-        match bytes.split_first() {
-            Some((&FORMAT, body)) => postcard::from_bytes(body).map_err(|e| Unreadable::new("idempotency record", e)),
-            _ => Err(Unreadable::new("idempotency record", "unknown format")),
-        }
+        decode("idempotency record", FORMAT, bytes)
     }
 }

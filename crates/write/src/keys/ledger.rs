@@ -2,7 +2,7 @@
 //!
 //! Rows hold nothing from a local clock, so that they are the same in every region.
 
-use super::{Unreadable, put_text};
+use super::{Unreadable, decode, encode, put_text};
 use bytes::{BufMut, Bytes};
 use serde::{Deserialize, Serialize};
 use sterna_crdt::conflicts::Row;
@@ -62,14 +62,11 @@ impl LedgerRecord {
     }
 
     pub fn encode(&self) -> Bytes {
-        postcard::to_extend(self, vec![FORMAT]).expect("a plain struct encodes").into()
+        encode(FORMAT, self)
     }
 
     pub fn decode(bytes: &[u8]) -> Result<Self, Unreadable> {
-        match bytes.split_first() {
-            Some((&FORMAT, body)) => postcard::from_bytes(body).map_err(|e| Unreadable::new("ledger row", e)),
-            _ => Err(Unreadable::new("ledger row", "unknown format")),
-        }
+        decode("ledger row", FORMAT, bytes)
     }
 }
 

@@ -1,6 +1,6 @@
 //! What the region is: its record, the membership, the model.
 
-use super::Unreadable;
+use super::{Unreadable, decode, encode};
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 use sterna_crdt::{Incarnation, RegionId};
@@ -31,15 +31,10 @@ pub struct RegionRecord {
 
 impl RegionRecord {
     pub fn encode(&self) -> Bytes {
-        let mut out = vec![FORMAT];
-        out.extend(postcard::to_stdvec(self).expect("a plain struct encodes"));
-        out.into()
+        encode(FORMAT, self)
     }
 
     pub fn decode(bytes: &[u8]) -> Result<Self, Unreadable> {
-        match bytes.split_first() {
-            Some((&FORMAT, body)) => postcard::from_bytes(body).map_err(|e| Unreadable::new("region record", e)),
-            _ => Err(Unreadable::new("region record", "unknown format")),
-        }
+        decode("region record", FORMAT, bytes)
     }
 }

@@ -31,11 +31,26 @@ pub mod state;
 pub mod tail;
 pub mod void;
 
-use bytes::BufMut;
+use bytes::{BufMut, Bytes};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
 
 pub(crate) fn put_text(key: &mut Vec<u8>, text: &str) {
     key.put_slice(text.as_bytes());
     key.put_u8(0);
+}
+
+/// A record: a format byte, then postcard.
+pub(crate) fn encode(format: u8, record: &impl Serialize) -> Bytes {
+    postcard::to_extend(record, vec![format]).expect("a plain struct encodes").into()
+}
+
+/// Reads what [`encode`] wrote.
+pub(crate) fn decode<T: DeserializeOwned>(what: &'static str, format: u8, bytes: &[u8]) -> Result<T, Unreadable> {
+    match bytes.split_first() {
+        Some((held, body)) if *held == format => postcard::from_bytes(body).map_err(|e| Unreadable::new(what, e)),
+        _ => Err(Unreadable::new(what, "unknown format")),
+    }
 }
 
 /// A value was written by a newer release, or is damaged.

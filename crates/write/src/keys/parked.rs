@@ -1,6 +1,6 @@
 //! `q`, shard (2), type, 0, id: an aggregate that is parked: why, and since when.
 
-use super::{Unreadable, put_text};
+use super::{Unreadable, decode, encode, put_text};
 use bytes::{BufMut, Bytes};
 use serde::{Deserialize, Serialize};
 use std::ops::Range;
@@ -47,15 +47,11 @@ pub fn parse(key: &[u8]) -> Option<AggregateId> {
 impl ParkedRecord {
     pub fn encode(&self) -> Bytes {
         let has = self.has.0.iter().map(|(origin, position)| (origin.0, position.to_bytes().to_vec())).collect();
-        let stored = Stored { reason: self.reason.clone(), has };
-        postcard::to_extend(&stored, vec![FORMAT]).expect("a plain struct encodes").into()
+        encode(FORMAT, &Stored { reason: self.reason.clone(), has })
     }
 
     pub fn decode(bytes: &[u8]) -> Result<Self, Unreadable> {
-        let stored: Stored = match bytes.split_first() {
-            Some((&FORMAT, body)) => postcard::from_bytes(body).map_err(|e| Unreadable::new("parked record", e))?,
-            _ => return Err(Unreadable::new("parked record", "unknown format")),
-        };
+        let stored: Stored = decode("parked record", FORMAT, bytes)?;
         let mut has = Applied::default();
         for (origin, position) in stored.has {
             let position = Position::from_bytes(&position).ok_or_else(|| Unreadable::new("parked record", "a position is cut"))?;

@@ -8,7 +8,7 @@
 //! - `n`, shard (2), type, 0, id, 0, cause's type, 0, id, 0, incarnation (8), n (8): what this cause, which is void, caused in
 //!   this aggregate is to be made void. No value; cleared when that is done.
 
-use super::{Unreadable, put_text};
+use super::{Unreadable, decode, encode, put_text};
 use bytes::{BufMut, Bytes};
 use serde::{Deserialize, Serialize};
 use std::ops::Range;
@@ -55,8 +55,7 @@ pub fn news(shard: ShardId, index: u32, voided: &Voided) -> Write {
     key.put_u16(shard.0);
     key.put_slice(&[0; 10]);
     key.put_u32(index);
-    let value = postcard::to_extend(voided, vec![FORMAT]).expect("a plain struct encodes");
-    Write::PutStamped { key: key.into(), value: value.into(), at: StampAt::Key(3) }
+    Write::PutStamped { key: key.into(), value: encode(FORMAT, voided), at: StampAt::Key(3) }
 }
 
 /// Changes with every transaction that has news.
@@ -77,10 +76,7 @@ pub fn all_news(shard: ShardId) -> Range<Bytes> {
 }
 
 pub fn read_news(value: &[u8]) -> Result<Voided, Unreadable> {
-    match value.split_first() {
-        Some((&FORMAT, body)) => postcard::from_bytes(body).map_err(|e| Unreadable::new("void event", e)),
-        _ => Err(Unreadable::new("void event", "unknown format")),
-    }
+    decode("void event", FORMAT, value)
 }
 
 pub fn notice(shard: ShardId, target: &AggregateId, cause: &(Name, Name, Dot)) -> Bytes {
