@@ -113,7 +113,6 @@ async fn a_whole_store_keeps_its_life_when_all_peers_say_so() {
 }
 
 #[tokio::test(start_paused = true)]
-#[ignore = "never comes to its end: not understood yet (docs/simulator-findings.md)"]
 async fn no_process_takes_commands_before_one_has_found_out_whether_the_store_is_old() {
     for silent in [false, true] {
         let mut cluster = Cluster::new(26);

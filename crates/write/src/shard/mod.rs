@@ -20,7 +20,7 @@ pub(crate) use merge::Standing;
 pub(crate) use working::settled;
 
 use crate::keys::progress::ShardProgress;
-use crate::limits::{BATCH_COMMANDS_MAX, BATCHES_IN_FLIGHT_MAX, QUEUED_COMMANDS_MAX};
+use crate::limits::{BATCH_COMMANDS_MAX, BATCHES_IN_FLIGHT_MAX, QUEUED_COMMANDS_MAX, RECOVER_PAUSE};
 use crate::{Fence, LogEntry, Logs, Metrics, Region, States};
 use batch::{Batch, Prepared};
 use futures::StreamExt;
@@ -187,6 +187,8 @@ impl Shard {
             job = self.commands.recv(), if jobs_open && !full && (idle || self.queue.len() < BATCH_COMMANDS_MAX * 2) => { self.queue.extend(job); }
             input = self.merges.recv(), if merges_open && self.merging.len() < 4 => { input.into_iter().for_each(|input| self.accept(input)); }
             () = env.sleep(pause.unwrap_or_default()), if pause.is_some() => self.sweep.wake(),
+            // What waits in the queues is not to wait for more.
+            () = env.sleep(RECOVER_PAUSE), if idle && self.failed => {}
             else => {}
         }
         true
@@ -223,7 +225,7 @@ impl Shard {
             }
             Err(error) => {
                 tracing::warn!(shard = self.id.0, %error, "the store can't be read; trying again");
-                self.region.env.sleep(crate::limits::RECOVER_PAUSE).await;
+                self.region.env.sleep(RECOVER_PAUSE).await;
             }
         }
     }
