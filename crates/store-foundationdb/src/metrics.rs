@@ -39,17 +39,7 @@ impl Metrics {
 
     /// Counts a transaction that was not, or perhaps not, committed.
     pub(crate) fn refused(&self, error: &CommitError) {
-        let reason = match error {
-            CommitError::Conflict { .. } => "conflict",
-            CommitError::TooOld => "too_old",
-            CommitError::TooLarge => "too_large",
-            CommitError::Invalid(_) => "invalid",
-            CommitError::MaybeCommitted => "maybe_committed",
-            CommitError::Unavailable(_) => "unavailable",
-            CommitError::Full => "full",
-            CommitError::Closed => "closed",
-        };
-        self.refusals.with_label_values(&[reason]).inc();
+        self.refusals.with_label_values(&[error.reason()]).inc();
     }
 
     fn collectors(&self) -> [Box<dyn Collector>; 5] {

@@ -69,6 +69,23 @@ pub enum CommitError {
 }
 
 impl CommitError {
+    /// Why, in a word, as metrics have it.
+    pub const REASONS: [&str; 8] = ["conflict", "too_old", "too_large", "invalid", "maybe_committed", "unavailable", "full", "closed"];
+
+    /// One of [`Self::REASONS`].
+    pub fn reason(&self) -> &'static str {
+        match self {
+            Self::Conflict { .. } => "conflict",
+            Self::TooOld => "too_old",
+            Self::TooLarge => "too_large",
+            Self::Invalid(_) => "invalid",
+            Self::MaybeCommitted => "maybe_committed",
+            Self::Unavailable(_) => "unavailable",
+            Self::Full => "full",
+            Self::Closed => "closed",
+        }
+    }
+
     /// Whether the transaction may be tried again.
     pub fn retry(&self) -> Retry {
         match self {

@@ -45,7 +45,7 @@ pub use leases::Leases;
 pub use ledger::{LedgerError, LedgerFilter, LedgerPage};
 pub use logs::{LogEntry, Logs};
 pub use metrics::Metrics;
-pub use models::Unsafe;
+pub use models::{TakeModelError, Unsafe};
 pub use region::{Gate, Life, OpenError, OpenOptions, Region};
 pub use states::States;
 pub use stores::{RecordError, Stores};

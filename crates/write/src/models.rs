@@ -13,7 +13,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use sterna_crdt::Name;
 use sterna_model::diff::{Verdict, diff, verdict};
 use sterna_model::{Diagnostic, Model};
-use sterna_store::{CommitError, Snapshot, Transaction};
+use sterna_store::{CommitError, ReadError, Snapshot, Transaction};
 use tokio::sync::watch;
 
 pub(crate) struct Models {
@@ -32,6 +32,19 @@ pub struct Unsafe {
     pub given: u32,
     /// Of the given model's text.
     pub mistakes: Vec<Diagnostic>,
+}
+
+/// Why the next model was not taken.
+#[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
+pub enum TakeModelError {
+    #[error(transparent)]
+    Read(#[from] ReadError),
+    #[error(transparent)]
+    Commit(#[from] CommitError),
+    #[error(
+        "another process of this region has taken version {stored} of the model, and this one holds {given} at most: start it with the newer one"
+    )]
+    Overtaken { stored: u32, given: u32 },
 }
 
 impl Models {
@@ -77,10 +90,16 @@ impl Region {
     }
 
     /// Writes the next model down, and makes it the present one. Every member must hold it.
-    pub async fn take_next_model(&self) -> Result<(), CommitError> {
+    pub async fn take_next_model(&self) -> Result<(), TakeModelError> {
         let Some(next) = self.next_model() else { return Ok(()) };
-        let mut t = Transaction::default();
-        t.put(meta::MODEL, next.source().to_owned());
+        let snapshot = self.store.snapshot().await?;
+        let text = sterna_store::get(&*snapshot, &meta::MODEL).await?.unwrap_or_default();
+        let stored = sterna_model::parse(&String::from_utf8_lossy(&text)).0.map_or(0, |stored| stored.version);
+        if stored > next.version {
+            return Err(TakeModelError::Overtaken { stored, given: next.version });
+        }
+        let mut t = Transaction::new(snapshot.version());
+        t.read_key(&meta::MODEL).put(meta::MODEL, next.source().to_owned());
         self.store.commit(t).await?;
         tracing::info!(region = %self.name, version = next.version, "the next version of the model takes commands");
         *self.models.present.write() = Arc::clone(&next);

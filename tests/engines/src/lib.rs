@@ -10,7 +10,9 @@ pub mod certificates;
 pub mod fluvio;
 pub mod foundationdb;
 mod keeper;
+mod lane;
 mod ports;
 
 pub use keeper::Keeper;
+pub use lane::{block_on, trial};
 pub use ports::free_port;

@@ -9,14 +9,14 @@ mod contention;
 mod faults;
 mod opening;
 
-use libtest_mimic::{Arguments, Failed, Trial};
-use std::panic::{AssertUnwindSafe, catch_unwind};
+use libtest_mimic::Arguments;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 use sterna_env::Env;
 use sterna_store_foundationdb::{FoundationDb, Kind, Metrics, OpenError, Options, Part};
 use sterna_test_engines::foundationdb::{Binaries, Cluster, SKIPPED, Storage};
+use sterna_test_engines::{block_on, trial};
 
 /// The cluster that tests share which break nothing; each test has a store of its own in it.
 pub struct Lane {
@@ -57,11 +57,6 @@ impl Lane {
 
 pub type Test = fn(&Lane);
 
-/// Runs a future as one test's body.
-pub fn block_on<T>(work: impl Future<Output = T>) -> T {
-    tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap().block_on(work)
-}
-
 fn main() {
     let mut arguments = Arguments::from_args();
     // Clusters are processes: few at a time, so that what is tried is the engine.
@@ -82,15 +77,4 @@ fn main() {
     drop(lane);
     sterna_store_foundationdb::shutdown();
     conclusion.exit();
-}
-
-fn trial(name: &str, test: Test, lane: Option<Arc<Lane>>, ignored: bool) -> Trial {
-    let run = move || {
-        let lane = lane.ok_or_else(|| Failed::from("there is no FoundationDB here"))?;
-        catch_unwind(AssertUnwindSafe(|| test(&lane))).map_err(|panic| {
-            let text = panic.downcast_ref::<String>().cloned().or_else(|| panic.downcast_ref::<&str>().map(|s| (*s).to_owned()));
-            Failed::from(text.unwrap_or_default())
-        })
-    };
-    Trial::test(name, run).with_ignored_flag(ignored)
 }

@@ -16,10 +16,10 @@ mod secure;
 mod topic;
 
 use cluster::{Binaries, Cluster};
-use libtest_mimic::{Arguments, Failed, Trial};
-use std::panic::{AssertUnwindSafe, catch_unwind};
+use libtest_mimic::Arguments;
 use std::sync::{Arc, OnceLock};
 use sterna_test_engines::fluvio::SKIPPED;
+use sterna_test_engines::{block_on, trial};
 
 /// The two clusters that tests share which break nothing; each test has topics of its own.
 pub struct Lane {
@@ -38,11 +38,6 @@ impl Lane {
 }
 
 pub type Test = fn(&Lane);
-
-/// Runs a future as one test's body.
-pub fn block_on<T>(work: impl Future<Output = T>) -> T {
-    tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap().block_on(work)
-}
 
 fn main() {
     let mut arguments = Arguments::from_args();
@@ -81,15 +76,4 @@ fn main() {
     // The trials are gone, and with the lane go the clusters that they shared.
     drop(lane);
     conclusion.exit();
-}
-
-fn trial(name: &str, test: Test, lane: Option<Arc<Lane>>, ignored: bool) -> Trial {
-    let run = move || {
-        let lane = lane.ok_or_else(|| Failed::from("there is no Fluvio here"))?;
-        catch_unwind(AssertUnwindSafe(|| test(&lane))).map_err(|panic| {
-            let text = panic.downcast_ref::<String>().cloned().or_else(|| panic.downcast_ref::<&str>().map(|s| (*s).to_owned()));
-            Failed::from(text.unwrap_or_default())
-        })
-    };
-    Trial::test(name, run).with_ignored_flag(ignored)
 }

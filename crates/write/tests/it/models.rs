@@ -3,7 +3,7 @@
 use crate::cluster::{MODEL, converge, memory, model, open_with, regions};
 use serde_json::json;
 use std::sync::Arc;
-use sterna_write::{OpenError, Refused};
+use sterna_write::{OpenError, Refused, TakeModelError};
 
 const MEMBERS: [&str; 2] = ["a", "b"];
 
@@ -55,6 +55,21 @@ async fn a_region_starts_under_what_it_has_taken_and_holds_what_it_is_given() {
     assert!(matches!(older, Some(OpenError::OlderModel { stored: 2, given: 1 })), "{older:?}");
     let same = open_with("a", &MEMBERS, Arc::clone(&store), &next().replace("version = 2", "version = 3")).await;
     assert_eq!(same.expect("nothing but the version changed").writer.region().model().version, 2);
+}
+
+#[tokio::test]
+async fn a_process_that_was_overtaken_does_not_take_the_region_s_model_back() {
+    let store = memory(false);
+    let first = open_with("a", &MEMBERS, Arc::clone(&store), MODEL).await.expect("the store is empty");
+    first.scope.stop().await;
+    let slow = open_with("a", &MEMBERS, Arc::clone(&store), &next()).await.expect("it may follow");
+    let quick = open_with("a", &MEMBERS, Arc::clone(&store), &next().replace("version = 2", "version = 3")).await.expect("it may follow");
+    quick.writer.region().take_next_model().await.expect("the store takes it");
+    let refused = slow.writer.region().take_next_model().await;
+    assert_eq!(refused, Err(TakeModelError::Overtaken { stored: 3, given: 2 }));
+    assert_eq!(slow.writer.region().model().version, 1);
+    let late = open_with("a", &MEMBERS, store, &next()).await.err();
+    assert!(matches!(late, Some(OpenError::OlderModel { stored: 3, given: 2 })), "{late:?}");
 }
 
 #[tokio::test]
