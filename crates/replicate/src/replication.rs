@@ -69,7 +69,6 @@ impl Replication {
         });
         let declare = Declare { writer: Arc::clone(&writer), repair: Arc::clone(&repair), peers: Arc::clone(&peers) };
         let rumour = Rumour { writer: Arc::clone(&writer), repair: Arc::clone(&repair), gate: Arc::clone(&gate) };
-        let heir = Heir { writer: Arc::clone(&writer), metrics: metrics.clone() };
         let moves = Moves { writer: Arc::clone(&writer), repair: Arc::clone(&repair), peers: Arc::clone(&peers) };
         let rights = Arc::new(Mutex::default());
         let survey = Survey { writer: Arc::clone(&writer), metrics: metrics.clone(), found: Arc::clone(&rights) };
@@ -108,14 +107,15 @@ impl Replication {
             source: Arc::clone(&source),
             metrics: metrics.clone(),
         };
-        let reactor = Reactor { writer, gate: Arc::clone(&gate), rewinds, metrics: metrics.clone() };
+        let reactor = Reactor::new(Arc::clone(&writer), (Arc::clone(&gate), rewinds), metrics.clone(), scope);
+        let heir = Heir { writer, reactor: Arc::clone(&reactor), metrics: metrics.clone() };
         let started = region.env.now();
         let replication = Arc::new(Self { region: Arc::clone(&region), source, peers, metrics, troubles, started, rights, moves, declare });
 
         scope.spawn_until_stop(async move { gate.run().await });
         scope.spawn_until_stop(recovery.run());
         scope.spawn_until_stop(Upgrade { region: Arc::clone(&region), peers: Arc::clone(&replication.peers) }.run());
-        Arc::new(reactor).start(scope);
+        reactor.start();
         if !region.alone() {
             scope.spawn_until_stop(Arc::new(relay).run());
             if introductions.needed() {

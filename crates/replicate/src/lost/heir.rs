@@ -1,8 +1,9 @@
-//! Takes over what a lost region had: rights of bounded counters, and homes.
+//! Takes over what a lost region had: rights of bounded counters, homes, and reactions that it may not have sent.
 
 use crate::escrow::{each_counter, escrow_of};
 use crate::limits::{HEIR_PAUSE_FIRST, HEIR_PAUSE_MAX};
 use crate::metrics::Metrics;
+use crate::reactor::Reactor;
 use std::sync::Arc;
 use sterna_crdt::RegionId;
 use sterna_log::ShardId;
@@ -11,6 +12,7 @@ use sterna_write::{Fence, Give, Region, Writer};
 
 pub(crate) struct Heir {
     pub writer: Arc<Writer>,
+    pub reactor: Arc<Reactor>,
     pub metrics: Metrics,
 }
 
@@ -26,6 +28,10 @@ impl Heir {
             }
             let mine = region.membership.regions().filter_map(|r| region.fence(r)).filter(|fence| fence.heir == region.me);
             for fence in mine.collect::<Vec<_>>() {
+                // What it has sent is here then, as far as it counts.
+                if region.board.shards().all(|shard| has_all(&region, &fence, shard)) {
+                    self.reactor.follow(fence.region);
+                }
                 for shard in region.board.shards().filter(|shard| has_all(&region, &fence, *shard)) {
                     self.inherit_homes(fence.region, shard).await;
                     match self.inherit_rights(fence.region, shard).await {

@@ -1,6 +1,6 @@
-//! Delivers the reactions of this region's events.
+//! Delivers the reactions of this region's events, and of a lost region's that this one is the heir of.
 //!
-//! Follows this region's own log, shard by shard, and submits each event's reactions in the order of the log. A reaction's key is a function
+//! Follows the log, shard by shard, and submits each event's reactions in the order of the log. A reaction's key is a function
 //! of its cause, so what is delivered again has no second effect; so the progress may lag, and is written now and then.
 
 mod command;
@@ -16,24 +16,30 @@ use crate::metrics::Metrics;
 use delivery::Delivery;
 use futures::StreamExt;
 use futures::stream::FuturesOrdered;
+use parking_lot::Mutex;
 use progress::Done;
+use std::collections::BTreeSet;
 use std::sync::Arc;
+use sterna_crdt::{Clock, RegionId};
 use sterna_env::{Backoff, Boxed, Scope};
-use sterna_log::{Event, LogId, Position, ShardId};
+use sterna_log::{Event, LogId, Position};
 use sterna_store::ReadError;
 use sterna_write::{LogEntry, Writer};
 
 pub(crate) struct Reactor {
-    pub writer: Arc<Writer>,
-    pub gate: Arc<Gatekeeper>,
-    pub rewinds: Arc<Rewinds>,
-    pub metrics: Metrics,
+    writer: Arc<Writer>,
+    gate: Arc<Gatekeeper>,
+    rewinds: Arc<Rewinds>,
+    metrics: Metrics,
+    done: Done,
+    scope: Scope,
+    /// The regions whose logs are followed.
+    origins: Mutex<BTreeSet<RegionId>>,
 }
 
 /// Follows one shard's log.
 struct Follower {
     reactor: Arc<Reactor>,
-    done: Arc<Done>,
     log: LogId,
     /// Up to where the log was read.
     at: Position,
@@ -44,20 +50,31 @@ struct Follower {
 }
 
 impl Reactor {
-    pub fn start(self: Arc<Self>, scope: &Scope) {
-        let done = Arc::new(Done::new(Arc::clone(self.writer.region())));
-        let shards: Vec<ShardId> = self.writer.region().board.shards().collect();
-        for shard in shards {
-            let (reactor, done) = (Arc::clone(&self), Arc::clone(&done));
-            scope.spawn_until_stop(async move {
+    pub fn new(writer: Arc<Writer>, (gate, rewinds): (Arc<Gatekeeper>, Arc<Rewinds>), metrics: Metrics, scope: &Scope) -> Arc<Self> {
+        let done = Done::new(Arc::clone(writer.region()));
+        Arc::new(Self { writer, gate, rewinds, metrics, done, scope: scope.clone(), origins: Mutex::default() })
+    }
+
+    pub fn start(self: &Arc<Self>) {
+        self.follow(self.writer.region().me);
+        let reactor = Arc::clone(self);
+        self.scope.spawn(async move { reactor.done.keep(&reactor.scope).await });
+    }
+
+    /// Delivers the reactions of a region's events from now on. Once it does that it changes nothing.
+    pub fn follow(self: &Arc<Self>, origin: RegionId) {
+        if !self.origins.lock().insert(origin) {
+            return;
+        }
+        for shard in self.writer.region().board.shards() {
+            let (reactor, log) = (Arc::clone(self), LogId { origin, shard });
+            self.scope.spawn_until_stop(async move {
                 reactor.gate.opened().await;
-                let log = LogId { origin: reactor.writer.region().me, shard };
                 let mut lease = reactor.writer.region().leases.shard(shard);
                 // The sender lives as long as the region. What another process sent already is known by its key.
                 while lease.wait_for(|held| *held).await.is_ok() {
-                    let at = done.load(shard).await;
-                    let (reactor, done) = (Arc::clone(&reactor), Arc::clone(&done));
-                    let follower = Follower { reactor, done, log, at, read_before: at, under_way: FuturesOrdered::new() };
+                    let at = reactor.done.load(log).await;
+                    let follower = Follower { reactor: Arc::clone(&reactor), log, at, read_before: at, under_way: FuturesOrdered::new() };
                     tokio::select! {
                         biased;
                         _ = lease.wait_for(|held| !*held) => {}
@@ -66,8 +83,6 @@ impl Reactor {
                 }
             });
         }
-        let stopping = scope.clone();
-        scope.spawn(async move { done.keep(&stopping).await });
     }
 }
 
@@ -81,7 +96,9 @@ impl Follower {
         loop {
             changed.borrow_and_update();
             rewound.borrow_and_update();
-            if let Some(position) = reactor.rewinds.take(self.log.shard) {
+            if self.is_own()
+                && let Some(position) = reactor.rewinds.take(self.log.shard)
+            {
                 self.rewind(position).await;
             }
             match self.read().await {
@@ -125,18 +142,30 @@ impl Follower {
         let decoded = match entry.entry() {
             Ok(decoded) => Arc::clone(decoded),
             Err(error) => {
-                tracing::error!(shard = self.log.shard.0, position = %entry.position, %error, "an entry of this region's log can't be read; its reactions are lost");
+                tracing::error!(shard = self.log.shard.0, position = %entry.position, %error, "an entry can't be read; its reactions are lost");
                 return;
             }
         };
+        let known_since = self.known_since();
         let mine = |event: &&Event| !event.reactions.is_empty() && event.dot().incarnation.region() == self.log.origin;
-        let events: Vec<&Event> = decoded.events.iter().filter(mine).collect();
+        let events: Vec<&Event> = decoded.events.iter().filter(mine).filter(|event| event.update.order.clock >= known_since).collect();
         for event in &events {
             self.send(event).await;
         }
         if !events.is_empty() {
             self.end(entry.position);
         }
+    }
+
+    /// Nobody knows what a lost region has sent. What is older than keys are kept is taken for sent, as it could have a second effect.
+    fn known_since(&self) -> Clock {
+        let region = self.reactor.writer.region();
+        let window_ms = if self.is_own() { u64::MAX } else { region.model().idempotency_window_ms };
+        Clock::from_ms(region.env.wall_ms().saturating_sub(window_ms))
+    }
+
+    fn is_own(&self) -> bool {
+        self.log.origin == self.reactor.writer.region().me
     }
 
     /// Submits an event's reactions, waiting for room in the window.
@@ -163,7 +192,7 @@ impl Follower {
 
     fn reached(&self, end: Option<Position>) {
         if let Some(position) = end {
-            self.done.raise(self.log.shard, position);
+            self.reactor.done.raise(self.log, position);
         }
     }
 
@@ -177,6 +206,6 @@ impl Follower {
         }
         self.read_before = self.at.max(self.read_before);
         self.at = position;
-        self.done.rewind(self.log.shard, position);
+        self.reactor.done.rewind(self.log, position);
     }
 }

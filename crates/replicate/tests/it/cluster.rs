@@ -72,6 +72,10 @@ effects = [{ add = "args.amount", to = "balance" }]
 args    = { amount = "int", to = "string" }
 effects = [{ add = "-args.amount", to = "balance" }]
 
+[aggregate.account.commands.bill]
+args    = { amount = "int", to = "string" }
+effects = [{ add = "-args.amount", to = "balance" }]
+
 [aggregate.account.commands.credit]
 args    = { amount = "int" }
 require = [{ that = "id != 'closed'", code = "closed", else = "the account is closed" }]
@@ -87,6 +91,12 @@ send    = "account.credit"
 to      = "args.to"
 args    = { amount = "args.amount" }
 refused = { send = "account.refund", to = "id", args = { amount = "args.amount" } }
+
+[reaction.charge]
+on   = "account.bill"
+send = "payment.charge"
+to   = "args.to"
+args = { amount = "args.amount" }
 "#;
 
 pub const NAMES: [&str; 3] = ["ap", "eu", "us"];

@@ -6,6 +6,7 @@ mod cluster;
 mod converging;
 mod faults;
 mod homes;
+mod inheriting;
 mod once;
 mod random;
 mod reacting;
