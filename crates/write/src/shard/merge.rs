@@ -90,10 +90,11 @@ enum Readiness {
 }
 
 impl Shard {
-    /// Where other processes of this region may write, what a batch begins with is what its snapshot shows.
-    pub(super) async fn refresh(&mut self, snapshot: &dyn Snapshot) -> Result<(), ReadError> {
+    /// Where other processes of this region may write, what a batch begins with is what its snapshot shows. False if a new life of the region has
+    /// begun: all is to be read again.
+    pub(super) async fn refresh(&mut self, snapshot: &dyn Snapshot) -> Result<bool, ReadError> {
         if self.sole_writer {
-            return Ok(());
+            return Ok(true);
         }
         let unreadable = |error: Unreadable| ReadError::Unavailable(error.to_string());
         // A batch that takes frames looks for fences too.
@@ -108,7 +109,7 @@ impl Shard {
             self.region.adopt(&RegionRecord::decode(&bytes).map_err(unreadable)?);
         }
         if self.standing.epoch != self.region.life().epoch {
-            return Err(ReadError::Unavailable("a new life of the region began".to_owned()));
+            return Ok(false);
         }
         if let Some(bytes) = bell {
             let tip = bell::decode(&bytes).map_err(unreadable)?;
@@ -122,7 +123,7 @@ impl Shard {
             self.standing.progress.clone_from(&self.shown);
             self.standing.post(&self.region, self.id);
         }
-        Ok(())
+        Ok(true)
     }
 
     /// Takes frames into `batch`: their entries are copied at once. Heartbeats are answered here.

@@ -38,7 +38,10 @@ impl Shard {
 
     async fn try_prepare(&mut self) -> Result<Prepared, ReadError> {
         let snapshot = self.region.store_of(self.id).snapshot().await?;
-        self.refresh(&*snapshot).await?;
+        if !self.refresh(&*snapshot).await? {
+            self.failed = true;
+            return Ok(Prepared::Nothing);
+        }
         let swept = self.sweepable(&*snapshot).await?;
         let mut batch = Batch::new(snapshot.version(), self.region.life().epoch);
         let unparking = self.unparkable().await?;
