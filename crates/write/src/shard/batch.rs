@@ -7,6 +7,7 @@ use crate::Accepted;
 use crate::aggregate::CauseOf;
 use crate::keys::home::{self, HomeRecord};
 use crate::keys::progress::ShardProgress;
+use crate::limits::BATCH_BYTES_MAX;
 use bytes::Bytes;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -37,7 +38,10 @@ pub(crate) struct Batch {
     pub merged_events: u64,
     /// Causes, of what the batch applies, that are void.
     pub void_causes: HashSet<CauseOf>,
+    /// Of what is copied and of the commands.
     pub bytes: usize,
+    /// Of the states that it may write.
+    pub state_bytes: usize,
     /// Who wait for the entry with which a life begins.
     pub beginnings: Vec<oneshot::Sender<()>>,
     /// What to say of a parked aggregate, to whoever had it tried again.
@@ -53,6 +57,20 @@ pub(crate) enum Prepared {
 }
 
 impl Batch {
+    /// Whether it may take more. What it takes next may be as large as a state can be.
+    pub fn has_room(&self) -> bool {
+        self.bytes < BATCH_BYTES_MAX && self.state_bytes < BATCH_BYTES_MAX
+    }
+
+    /// Whether there is room for the states of these aggregates, which are counted then.
+    pub fn admits<'i>(&mut self, ids: impl IntoIterator<Item = &'i AggregateId>) -> bool {
+        let room = self.state_bytes < BATCH_BYTES_MAX;
+        for id in ids.into_iter().filter(|_| room) {
+            self.state_bytes += self.touched.get_mut(id).map_or(0, Working::count);
+        }
+        room
+    }
+
     pub fn new(read_version: Version, epoch: u64) -> Self {
         Self {
             transaction: Transaction::new(read_version),
@@ -70,6 +88,7 @@ impl Batch {
             merged_events: 0,
             void_causes: HashSet::default(),
             bytes: 0,
+            state_bytes: 0,
             beginnings: Vec::new(),
             unparked: None,
         }

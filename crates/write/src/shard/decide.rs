@@ -134,6 +134,7 @@ impl Shard {
             working.aim(targets(&event));
         }
         batch.bytes += 2 * job.args_json.len() + 256;
+        batch.state_bytes += working.count();
         batch.entry.events.push(event);
         if of.has_bounds() && spends(&batch.entry, of) {
             self.metrics.bounded.with_label_values(&[if job.asked { "moved" } else { "local" }]).inc();
@@ -206,6 +207,7 @@ impl Shard {
         applied.map_err(|e| Refused::Evaluation { message: e.to_string() })?;
         working.remember(&job.key, idem::bucket(clock, job.model.idempotency_window_ms), job.body_hash, dot);
         batch.bytes += 256;
+        batch.state_bytes += working.count();
         batch.entry.events.push(event);
         Ok(self.accepted(job, working, dot))
     }

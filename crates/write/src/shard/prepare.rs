@@ -1,6 +1,7 @@
 //! Making a batch: choose, load, merge, decide, write.
 
 use super::batch::Prepared;
+use super::causes::Notice;
 use super::job::{Job, Missed};
 use super::merge::id_of;
 use super::working::Working;
@@ -10,7 +11,7 @@ use crate::homes::first_home;
 use crate::keys::home::{self, HomeRecord};
 use crate::keys::idem::{self, IdemRecord};
 use crate::keys::{bell, log, meta, progress, state};
-use crate::limits::{BATCH_ATTEMPTS_MAX, BATCH_BYTES_MAX, BATCH_COMMANDS_MAX};
+use crate::limits::{BATCH_ATTEMPTS_MAX, BATCH_COMMANDS_MAX};
 use crate::{Aggregate, Gate, LogEntry, Refused};
 use bytes::Bytes;
 use smallvec::{SmallVec, smallvec};
@@ -73,6 +74,7 @@ impl Shard {
         if let Err(error) = self.load(&*snapshot, (&entries, missed), (&jobs, &others), &mut batch).await {
             return Err(self.give_back(jobs, &mut batch, error));
         }
+        let (swept, noticed) = self.fit(swept, noticed, &mut entries, &mut batch);
         if let Err(error) = self.settle_causes(&swept, &mut batch).await {
             return Err(self.give_back(jobs, &mut batch, error));
         }
@@ -86,7 +88,7 @@ impl Shard {
         }
         let mut late = Vec::new();
         for job in jobs {
-            match batch.bytes < BATCH_BYTES_MAX {
+            match batch.has_room() {
                 true => self.decide(job, &model, &mut batch),
                 false => late.push(job),
             }
@@ -99,6 +101,41 @@ impl Shard {
             return Ok(Prepared::Answered);
         }
         Ok(Prepared::Batch(Box::new(batch)))
+    }
+
+    /// What the transaction has no room for waits for the next one.
+    fn fit(
+        &mut self,
+        swept: Vec<AggregateId>,
+        noticed: Vec<Notice>,
+        entries: &mut Entries,
+        batch: &mut Batch,
+    ) -> (Vec<AggregateId>, Vec<Notice>) {
+        let (noticed, unheard): (Vec<_>, Vec<_>) = noticed.into_iter().partition(|notice| batch.admits([&notice.target]));
+        self.notices_due |= !unheard.is_empty();
+        let (swept, unswept): (Vec<_>, Vec<_>) = swept.into_iter().partition(|id| batch.admits([id]));
+        unswept.iter().for_each(|id| self.sweep.add(id, true));
+        let mut fits = |(_, entry): &(LogId, LogEntry)| {
+            let ids: Vec<AggregateId> = entry.entry().map_or_else(|_| Vec::new(), |entry| entry.events.iter().map(id_of).collect());
+            let fits = batch.admits(&ids);
+            // What it says becomes state, and is in the tail until it is settled.
+            batch.state_bytes += 2 * entry.bytes.len();
+            fits
+        };
+        let fitting = entries.iter().take_while(|entry| fits(entry)).count();
+        let late = entries.split_off(fitting);
+        if !late.is_empty()
+            && let Some(after) = &mut batch.after
+        {
+            after.applied.clone_from(&self.standing.progress.applied);
+            for (log, entry) in &*entries {
+                after.applied.raise(log.origin, entry.position);
+            }
+        }
+        for (log, entry) in late.into_iter().rev() {
+            self.pending.entry(log.origin).or_default().push_front(entry);
+        }
+        (swept, noticed)
     }
 
     fn give_back(&mut self, jobs: Vec<Job>, batch: &mut Batch, error: ReadError) -> ReadError {

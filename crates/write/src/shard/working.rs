@@ -40,6 +40,7 @@ pub(crate) struct Working {
     chunks_before: usize,
     /// About how many bytes the state has.
     pub bytes: usize,
+    counted: bool,
 }
 
 impl Working {
@@ -60,7 +61,13 @@ impl Working {
             caught_up: None,
             chunks_before,
             bytes,
+            counted: false,
         }
+    }
+
+    /// The bytes of its state, the first time.
+    pub fn count(&mut self) -> usize {
+        if std::mem::replace(&mut self.counted, true) { 0 } else { self.bytes }
     }
 
     pub fn change(&mut self) -> &mut Aggregate {

@@ -1,7 +1,9 @@
 //! One region.
 
 use crate::cluster::{command, memory, open, regions};
+use futures::future::join_all;
 use serde_json::json;
+use sterna_log::{LogId, ShardId, shard_of};
 use sterna_write::{ETag, Refused};
 
 #[tokio::test]
@@ -97,6 +99,28 @@ async fn a_large_aggregate_is_chunked_and_a_larger_one_refused() {
     let again = open("one", &["one"], store).await;
     let state = again.state("c-1").await;
     assert_eq!(state["state"]["items"].as_object().map(serde_json::Map::len), Some(fitted - 1));
+}
+
+#[tokio::test]
+async fn many_large_aggregates_at_once_are_written_and_merged_in_several_transactions() {
+    let pair = regions(&["a", "b"]).await;
+    let one_shard = |id: &String| shard_of("cart", id, 4) == ShardId(0);
+    let ids: Vec<String> = (0..).map(|n| format!("c-{n}")).filter(one_shard).take(12).collect();
+    let long = "x".repeat(62_000);
+    for n in 0..15 {
+        let args = format!(r#"{{"sku":"{n}-{long}","quantity":1}}"#);
+        let answers = join_all(ids.iter().map(|id| pair[0].run(id, "add_item", &args, None))).await;
+        assert!(answers.iter().all(Result::is_ok), "all of them are over 10 MB: {n} {:?}", answers.iter().find(|answer| answer.is_err()));
+    }
+    let log = LogId { origin: pair[0].me(), shard: ShardId(0) };
+    let end = || pair[0].writer.region().board.applied(log.shard).get(log.origin);
+    while pair[1].writer.region().board.applied(log.shard).get(log.origin) < end() {
+        let after = pair[1].writer.region().board.copied(log.shard).get(log.origin);
+        pair[1].writer.merge(pair[0].frame(log, after).await).await.expect("it is no hole");
+    }
+    for id in ids {
+        assert_eq!(pair[1].state(&id).await["state"]["items"].as_object().map(serde_json::Map::len), Some(15));
+    }
 }
 
 #[tokio::test]
