@@ -8,8 +8,7 @@
 //! process of this region copies anything behind a freeze, whether it has heard of it or not.
 
 use crate::Region;
-use crate::keys::Unreadable;
-use crate::keys::meta;
+use crate::keys::{Unreadable, decode, encode, meta};
 use crate::limits::{RECOVER_PAUSE, REGION_ATTEMPTS_MAX};
 use crate::stores::RecordError;
 use bytes::Bytes;
@@ -54,12 +53,11 @@ impl Fence {
     pub fn encode(&self) -> Bytes {
         let parts = |p: &Position| (p.epoch, p.commit, p.index);
         let stored = Stored { region: self.region, heir: self.heir, ends: self.ends.as_ref().map(|ends| ends.iter().map(parts).collect()) };
-        postcard::to_extend(&stored, vec![FORMAT]).expect("a plain struct encodes").into()
+        encode(FORMAT, &stored)
     }
 
     pub fn decode(bytes: &[u8]) -> Result<Self, Unreadable> {
-        let Some((&FORMAT, body)) = bytes.split_first() else { return Err(Unreadable::new("fence", "unknown format")) };
-        let stored: Stored = postcard::from_bytes(body).map_err(|e| Unreadable::new("fence", e))?;
+        let stored: Stored = decode("fence", FORMAT, bytes)?;
         let position = |(epoch, commit, index)| Position { epoch, commit, index };
         Ok(Self { region: stored.region, heir: stored.heir, ends: stored.ends.map(|ends| ends.into_iter().map(position).collect()) })
     }
