@@ -9,7 +9,7 @@ const CHANGING: &[(&str, &str)] = &[
     (r"\b(\d+)\.\d{12,}\.(\d+)\b", "$1.LIFE.$2"),
     (r#"\\?"[0-9a-f]{16}\\?""#, "TAG"),
     (r"\b[0-9a-f]{32}\b", "KEY"),
-    (r"(sterna-token|x-request-id): \S+", "$1: …"),
+    (r"(sterna-token|x-request-id|content-length): \S+", "$1: …"),
     (r"^date: .*GMT$", "date: …"),
     (r#""(token|request_id|hash|incarnation)":"[^"]+""#, "\"$1\":\"…\""),
     (r#""next":"[^"]+""#, "\"next\":\"…\""),
