@@ -126,7 +126,8 @@ fn aggregate_all(aggs: &[Agg], rows: &[Vec<Value>]) -> String {
             AggOp::Sum => out = sum.to_string(),
             AggOp::Count => out = values.len().to_string(),
             AggOp::Avg if values.is_empty() => out.push_str("null"),
-            AggOp::Avg => out = (sum as f64 / values.len() as f64).round().to_string(),
+            // There is no negative zero among what JSON says of a view.
+            AggOp::Avg => out = ((sum as f64 / values.len() as f64).round() + 0.0).to_string(),
             AggOp::Min => json::write_value(values.iter().min().copied().unwrap_or(&Value::Null), &mut out),
             AggOp::Max => json::write_value(values.iter().max().copied().unwrap_or(&Value::Null), &mut out),
         }
