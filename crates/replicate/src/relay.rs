@@ -136,7 +136,13 @@ impl ShardRelay {
                 return self.settle(&applied);
             }
             let seal = if !entries || now >= self.sealed_at + SEAL_EVERY { Seal::Yes } else { Seal::No };
+            let from = self.at;
             if !self.publish(seal).await {
+                return;
+            }
+            if entries && self.at == from {
+                // The log is not there yet as far as the board says; to ask again at once would go on for as long as that lasts.
+                self.due = self.due.max(now + SETTLE_WITHIN);
                 return;
             }
         }

@@ -14,6 +14,10 @@ pub struct Event {
     /// `type/id`.
     pub aggregate: String,
     pub dot: Dot,
+    /// The region that accepted it, as the cluster counts them.
+    pub region: u16,
+    /// Of the model that it was accepted under.
+    pub version: u32,
     /// The event's name as interfaces show it.
     pub name: String,
     /// How many events of each incarnation the aggregate had applied.
@@ -56,6 +60,10 @@ pub enum Kind {
     Latest,
     Keep,
     Max,
+    /// The first of these regions.
+    Prefer(Vec<u16>),
+    /// Another one of these with each version of the model, from 1. The highest version among the sets that meet decides.
+    Turns(Vec<Kind>),
     Counter,
     Bounded,
     Flag,
@@ -90,6 +98,13 @@ impl Event {
 }
 
 impl Kind {
+    /// What decides between the sets of these events.
+    pub fn among<'a>(&self, events: impl Iterator<Item = &'a Event>) -> &Self {
+        let Self::Turns(turns) = self else { return self };
+        let version = events.map(|event| event.version).max().unwrap_or(1);
+        &turns[(version as usize).clamp(1, turns.len()) - 1]
+    }
+
     /// Whether `action` adds to what the field shows; any other takes away.
     pub fn contributes(&self, action: &Action) -> bool {
         match (action, self) {

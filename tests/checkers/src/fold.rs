@@ -53,7 +53,9 @@ fn takes_away(later: &Event, op: &Op, kind: &Kind) -> bool {
     let same = later.ops.iter().filter(|other| other.field == op.field && other.key == op.key);
     later.deletes()
         || same.into_iter().any(|other| match (&other.action, kind, &op.action) {
-            (Action::RemoveKey, ..) | (Action::Set(_), Kind::Flag | Kind::Latest | Kind::Keep, _) => true,
+            (Action::RemoveKey, ..) | (Action::Set(_), Kind::Flag | Kind::Latest | Kind::Keep | Kind::Prefer(_) | Kind::Turns(_), _) => {
+                true
+            }
             (Action::Remove(gone), Kind::Set, Action::Insert(value)) => gone == value,
             (Action::Insert(new), Kind::Set, Action::Insert(value)) => new == value,
             _ => false,
@@ -76,7 +78,9 @@ fn text(key: &Value) -> String {
 
 fn leaf(kind: &Kind, live: &Live<'_>) -> Value {
     match kind {
-        Kind::Latest | Kind::Keep | Kind::Max => best(kind, live).map_or(Value::Null, |(_, value)| value.clone()),
+        Kind::Latest | Kind::Keep | Kind::Max | Kind::Prefer(_) | Kind::Turns(_) => {
+            best(kind, live).map_or(Value::Null, |(_, value)| value.clone())
+        }
         Kind::Counter | Kind::Bounded => {
             json!(live.iter().map(|(_, op)| if let Action::Add(delta) = op.action { delta } else { 0 }).sum::<i64>())
         }
@@ -92,12 +96,17 @@ fn leaf(kind: &Kind, live: &Live<'_>) -> Value {
 /// The set that is shown.
 fn best<'a>(kind: &Kind, live: &Live<'a>) -> Option<(&'a Event, &'a Value)> {
     let sets = live.iter().filter_map(|(event, op)| if let Action::Set(value) = &op.action { Some((*event, value)) } else { None });
-    sets.enumerate().max_by_key(|(at, (event, value))| (merit(kind, value), event.order, *at)).map(|(_, set)| set)
+    let kind = kind.among(live.iter().map(|(event, _)| *event));
+    sets.enumerate().max_by_key(|(at, (event, value))| (merit(kind, event, value), event.order, *at)).map(|(_, set)| set)
 }
 
 /// Greater is better, before the order is asked. Null is the worst.
-pub(crate) fn merit(kind: &Kind, value: &Value) -> Option<i64> {
-    if *kind == Kind::Max { Some(value.as_i64().unwrap_or(i64::MIN)) } else { None }
+pub(crate) fn merit(kind: &Kind, event: &Event, value: &Value) -> Option<i64> {
+    match kind {
+        Kind::Max => Some(value.as_i64().unwrap_or(i64::MIN)),
+        Kind::Prefer(regions) => Some(-(regions.iter().position(|region| *region == event.region).unwrap_or(regions.len()) as i64)),
+        _ => None,
+    }
 }
 
 #[cfg(test)]
@@ -109,6 +118,8 @@ mod tests {
         Event {
             aggregate: "x/1".into(),
             dot: (origin, n),
+            region: origin as u16,
+            version: 1,
             name: format!("{origin}.{n}"),
             seen: seen.iter().copied().collect(),
             order: (clock, origin),
@@ -146,6 +157,20 @@ mod tests {
         let second = event(2, 1, &[], 6, vec![("note", None, Action::Set("right".into())), ("best", None, Action::Set(3.into()))]);
         let shown = show(&[second, first]);
         assert_eq!((&shown["note"], &shown["best"]), (&json!("right"), &json!(7)));
+    }
+
+    #[test]
+    fn the_rule_of_the_highest_version_decides() {
+        let kind = Kind::Turns(vec![Kind::Latest, Kind::Prefer(vec![2, 1])]);
+        let schema: Schema = BTreeMap::from([("note".into(), kind)]);
+        let set = |origin, clock, version| Event {
+            version,
+            ..event(origin, 1, &[], clock, vec![("note", None, Action::Set(origin.to_string().into()))])
+        };
+        let shown = |events: [Event; 2]| fold(&events.iter().collect::<Vec<_>>(), &schema)["note"].clone();
+        assert_eq!(shown([set(1, 9, 1), set(2, 5, 1)]), "1");
+        assert_eq!(shown([set(1, 9, 1), set(2, 5, 2)]), "2");
+        assert_eq!(shown([set(1, 5, 2), set(3, 9, 1)]), "1", "who is not named comes last");
     }
 
     #[test]

@@ -262,6 +262,7 @@ pub fn told(copy: &Copy) -> BTreeMap<String, Told> {
             rule,
             loser: text(&row["loser"]["event"]),
             winner,
+            version: row["version"].as_u64().unwrap_or_default() as u32,
         });
     }
     told

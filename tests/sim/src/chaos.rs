@@ -1,6 +1,6 @@
 //! Faults, one after the other, from the seed; each ends by itself after a while, or when everything heals.
 
-use crate::client::Alone;
+use crate::client::{Alone, Lag};
 use crate::cluster::{CLIENTS, Cluster, REGIONS, store};
 use crate::coverage::Coverage;
 use crate::dice::Dice;
@@ -8,6 +8,7 @@ use crate::history::Shared;
 use crate::logs;
 use crate::monitor::Monitor;
 use crate::plan::{Plan, Story};
+use parking_lot::Mutex;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -54,6 +55,8 @@ enum Heal {
     Crash(usize),
     /// Nor this: its disk is lost.
     Restore(usize),
+    /// Nor this.
+    Cut(usize, usize),
     /// Nor this: all clocks jump over a window, while a region is alone.
     Jump(u64),
 }
@@ -65,6 +68,7 @@ pub struct Around<'a> {
     pub history: &'a Shared,
     pub windows_passed: &'a AtomicU64,
     pub alone: &'a Alone,
+    pub lag: &'a Mutex<Option<Lag>>,
 }
 
 impl Chaos {
@@ -91,6 +95,7 @@ impl Chaos {
                 Heal::Crash(at) => self.crash_now(at, cluster, around),
                 Heal::Restore(at) => self.restore(at, cluster, around),
                 Heal::Jump(by_ms) => self.jump_all(by_ms, cluster, around),
+                Heal::Cut(from, to) => self.cut_one(from, to, cluster),
                 heal => self.heal(heal, cluster),
             }
         }
@@ -105,7 +110,7 @@ impl Chaos {
         self.ended = true;
         let healing = std::mem::take(&mut self.healing).into_iter();
         healing
-            .filter(|(_, heal)| !matches!(heal, Heal::Crash(_) | Heal::Restore(_) | Heal::Jump(_)))
+            .filter(|(_, heal)| !matches!(heal, Heal::Crash(_) | Heal::Restore(_) | Heal::Jump(_) | Heal::Cut(..)))
             .for_each(|(_, heal)| self.heal(heal, cluster));
         // A version takes commands once all have it; a rolling update ends with all of them on it.
         let newest = cluster.sites.iter().map(|site| site.disk.lock().model).max().unwrap_or(1);
@@ -132,7 +137,8 @@ impl Chaos {
     fn fault(&mut self, cluster: &mut Cluster, around: &mut Around<'_>) {
         let site = self.dice.below(cluster.sites.len());
         let machine = self.machine_of(site, cluster);
-        if self.story == Story::Mixed || self.dice.happens(400) {
+        let any_permille = if self.story == Story::Echoes { 150 } else { 400 };
+        if self.story == Story::Mixed || self.dice.happens(any_permille) {
             let which = self.dice.below(100);
             self.any(which, site, machine, cluster, around);
         } else {
@@ -176,7 +182,9 @@ impl Chaos {
                 others.for_each(|other| self.slow_disk(other, cluster, around.coverage, 1_500));
                 self.later(cluster, 300, 1_500, Heal::Restore(site));
             }
-            (Story::Registers, 0..30) => {
+            (Story::Versions, 0..40) => self.roll_out(site, cluster, around),
+            (Story::Echoes, 0..85) => self.lag(cluster, around),
+            (Story::Registers, 0..30) | (Story::Versions, 40..60) => {
                 self.trouble_stream(cluster, around.coverage);
                 self.silence(site, cluster, around.coverage);
             }
@@ -215,7 +223,7 @@ impl Chaos {
                     running.process.thaw();
                 }
             }
-            Heal::Crash(_) | Heal::Restore(_) | Heal::Jump(_) => {}
+            Heal::Crash(_) | Heal::Restore(_) | Heal::Jump(_) | Heal::Cut(..) => {}
             Heal::Start(at) if !cluster.is_up(at) => {
                 let site = Arc::clone(&cluster.machines[at].site);
                 let begun = site.machines.clone().any(|other| other != at && cluster.is_up(other));
@@ -252,6 +260,26 @@ impl Chaos {
             (false, true) => "link cut both ways",
             (false, false) => "link cut one way",
         });
+    }
+
+    /// The region whose clock is furthest ahead and another one don't hear each other for a moment, and the one whose clock is furthest behind
+    /// hears the first until then, and then for long no more. So what the first decides in that moment is concurrent with what everybody knows soon,
+    /// and the last one can be asked the same again, with an earlier clock.
+    fn lag(&mut self, cluster: &Cluster, around: &mut Around<'_>) {
+        let mut by_clock: Vec<usize> = (0..cluster.sites.len()).collect();
+        by_clock.sort_by_key(|site| cluster.machines[cluster.sites[*site].machines.start].skew_us.load(Ordering::Relaxed));
+        let (last, between, first) = (by_clock[0], by_clock[1], by_clock[by_clock.len() - 1]);
+        let now = cluster.now_ms();
+        let (apart_ms, deaf_ms) = (now + self.dice.between(300, 500), now + self.dice.between(900, 1_300));
+        self.cut_one(first, between, cluster);
+        self.cut_one(between, first, cluster);
+        let silent_ms = deaf_ms + self.dice.between(3_000, 6_000);
+        self.healing.push((apart_ms, Heal::Link(first, between)));
+        self.healing.push((apart_ms, Heal::Cut(first, last)));
+        self.healing.push((deaf_ms, Heal::Link(between, first)));
+        self.healing.push((silent_ms, Heal::Link(first, last)));
+        *around.lag.lock() = Some(Lag { first, between, last, doubled: now..apart_ms, decided: apart_ms..deaf_ms });
+        around.coverage.count("link cut one way");
     }
 
     /// It hears the others, and can ask none of them for what it misses.
@@ -353,7 +381,7 @@ impl Chaos {
 
     fn slow_disk(&mut self, at: usize, cluster: &Cluster, coverage: &mut Coverage, most_ms: u64) {
         let site = &cluster.sites[at];
-        let (most, dice) = (self.dice.between(5, most_ms), parking_lot::Mutex::new(Dice::new(self.dice.roll(), "disk")));
+        let (most, dice) = (self.dice.between(5, most_ms), Mutex::new(Dice::new(self.dice.roll(), "disk")));
         cluster.say("chaos", format_args!("{}'s disk takes up to {most} ms", site.name));
         let env = cluster.outside.env();
         let pause = move || {

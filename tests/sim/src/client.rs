@@ -8,6 +8,7 @@ use crate::plan::Story;
 use crate::trace::Trace;
 use crate::workload::{self, Command};
 use parking_lot::Mutex;
+use std::collections::VecDeque;
 use std::ops::Range;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -32,12 +33,33 @@ pub struct World {
     /// How often more time passed at once than a key may be kept for.
     pub windows_passed: Arc<AtomicU64>,
     pub alone: Alone,
+    pub lag: Arc<Mutex<Option<Lag>>>,
     /// By client.
     pub tokens: Arc<Mutex<Vec<Option<String>>>>,
 }
 
 /// The region that is cut off from all others for long, and from when to when: nothing that it accepts meanwhile settles.
 pub type Alone = Arc<Mutex<Option<(usize, Range<u64>)>>>;
+
+/// One region does not hear another for a moment, and a third one does not hear it for longer.
+#[derive(Clone)]
+pub struct Lag {
+    pub first: usize,
+    pub between: usize,
+    pub last: usize,
+    /// When `first` and `between` are asked the same.
+    pub doubled: Range<u64>,
+    /// When `first` decides on its own, what `last` is asked later.
+    pub decided: Range<u64>,
+}
+
+/// What of it is now.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Now {
+    Doubled,
+    Decided,
+    Whatever,
+}
 
 pub struct Client {
     pub number: usize,
@@ -47,10 +69,14 @@ pub struct Client {
     pub made: u64,
     /// What a region accepted while it was alone.
     pub unsettled: Vec<(Command, String)>,
+    /// What was accepted, and when and where it is asked once more.
+    pub echoes: VecDeque<(u64, &'static str, Command, String)>,
 }
 
 const WAIT: Duration = Duration::from_secs(4);
 const ATTEMPTS_MAX: usize = 4;
+/// Longer than everything takes to settle over links that are whole, and shorter than clocks may be apart.
+const ECHO_MS: u64 = 1_800;
 /// A request that was sent is answered or forgotten by then, also by a process that stood still meanwhile.
 const FORGOTTEN_MS: u64 = 14_000;
 /// Parts of a session's token; a request may have sixteen.
@@ -67,6 +93,7 @@ impl Client {
         while !self.world.stop.load(Ordering::Relaxed) {
             match self.dice.below(100) {
                 0..20 if self.world.story == Story::LongCut => self.retry_late().await,
+                0..80 if self.echoes.front().is_some_and(|(at_ms, ..)| *at_ms <= self.world.now_ms()) => self.echo().await,
                 0..58 => self.command().await,
                 58..88 => self.read().await,
                 88..94 => self.pass(),
@@ -80,11 +107,15 @@ impl Client {
     async fn command(&mut self) {
         self.made += 1;
         let command = workload::choose(&mut self.dice, &format!("{}-{}", self.name, self.made), self.world.ids, self.world.story);
-        let mut region = self.region();
+        let (now, lag) = self.in_a_lag();
+        let mut region = match &lag {
+            Some(lag) => self.world.regions[lag.first],
+            None => self.region(),
+        };
         let began_ms = self.world.now_ms();
         let if_match = if command.name == "keep" && self.dice.happens(500) { self.etag(region, &command.aggregate).await } else { None };
         let key = if self.dice.happens(100) { None } else { Some(format!("k-{}", command.mark)) };
-        let mut bare = false;
+        let mut bare = lag.is_some();
         for attempt in 0..ATTEMPTS_MAX {
             let (reply, with_token) = self.send(region, &command, key.as_deref(), if_match.as_deref(), bare).await;
             let answer = answer(&reply);
@@ -96,29 +127,62 @@ impl Client {
                     return;
                 }
                 // As if the answer were lost: the client asks another region, which may not have heard of it.
-                Answer::Accepted { .. } if key.is_some() && doubled => bare = true,
+                Answer::Accepted { .. } if key.is_some() && (doubled || attempt == 0 && now == Now::Doubled) => bare = true,
+                Answer::Accepted { .. } if now == Now::Decided => {
+                    let to = lag.map_or(region, |lag| self.world.regions[lag.last]);
+                    self.echoes.extend(key.map(|key| (self.world.now_ms() + ECHO_MS, to, command, key)));
+                    return;
+                }
                 // Without a key the server made one, and nobody can know whether a second try is the same command.
                 Answer::Unknown { .. } if key.is_some() && !self.world.stop.load(Ordering::Relaxed) => {}
                 _ => break,
             }
             if attempt + 1 < ATTEMPTS_MAX {
                 let elsewhere = bare || self.dice.happens(500);
-                let next = if elsewhere { *self.dice.pick(&self.world.regions) } else { region };
+                let next = match &lag {
+                    Some(lag) => self.world.regions[lag.between],
+                    None if elsewhere => *self.dice.pick(&self.world.regions),
+                    None => region,
+                };
                 let what = if next == region { "retry of a key in the same region" } else { "retry of a key in another region" };
                 self.world.coverage.lock().count(what);
                 region = next;
-                let pause = self.dice.between(50, if self.world.story == Story::Registers { 250 } else { 800 });
+                let most_ms = match self.world.story {
+                    Story::Registers | Story::Versions => 250,
+                    Story::Echoes => 100,
+                    _ => 800,
+                };
+                let pause = self.dice.between(50, most_ms);
                 self.world.env.sleep(Duration::from_millis(pause)).await;
             }
         }
     }
 
+    /// Most follow a lag.
+    fn in_a_lag(&mut self) -> (Now, Option<Lag>) {
+        let lag = self.world.lag.lock().clone();
+        let now_ms = self.world.now_ms();
+        match lag {
+            Some(lag) if lag.doubled.contains(&now_ms) && self.dice.happens(800) => (Now::Doubled, Some(lag)),
+            Some(lag) if lag.decided.contains(&now_ms) && self.dice.happens(800) => (Now::Decided, Some(lag)),
+            _ => (Now::Whatever, None),
+        }
+    }
+
     fn doubled_permille(&self) -> u64 {
         match self.world.story {
-            Story::Registers => 700,
+            Story::Registers | Story::Versions => 700,
             Story::Twins | Story::Bounds => 450,
             _ => 150,
         }
+    }
+
+    /// As if the answer had been lost for long.
+    async fn echo(&mut self) {
+        let Some((_, region, command, key)) = self.echoes.pop_front() else { return };
+        self.world.coverage.lock().count("retry of a key in another region");
+        let (reply, with_token) = self.send(region, &command, Some(&key), None, true).await;
+        self.tell(region, &command, Some(&key), with_token, answer(&reply));
     }
 
     /// What `region` accepted, asked at `began_ms`, can't have settled before it is asked again now.

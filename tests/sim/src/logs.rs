@@ -47,6 +47,8 @@ fn event(from: &Logged) -> Event {
     Event {
         aggregate: format!("{}/{}", from.kind, from.id),
         dot: (update.dot.incarnation.0, update.dot.n),
+        region: update.dot.incarnation.region().0,
+        version: update.version,
         name: update.dot.to_string(),
         seen: update.seen.iter().map(|dot| (dot.incarnation.0, dot.n)).collect(),
         order: order(update.order),

@@ -19,14 +19,18 @@ pub enum Story {
     Leases,
     /// Registers are set in several regions at once, over links that are cut and lose frames.
     Registers,
+    /// So are they, while one region after the other gets the next version of the model.
+    Versions,
+    /// What one region decides while it lags behind another is asked a third once more, when all else has settled.
+    Echoes,
 }
 
 /// By the last digit of the seed.
 const STORIES: [Story; 10] = [
     Story::Mixed,
     Story::Mixed,
-    Story::Mixed,
-    Story::Mixed,
+    Story::Versions,
+    Story::Echoes,
     Story::Leases,
     Story::LongCut,
     Story::Twins,
@@ -61,8 +65,11 @@ impl Plan {
     pub fn of(seed: u64) -> Self {
         let mut dice = Dice::new(seed, "plan");
         let story = STORIES[(seed % 10) as usize];
-        let regions =
-            *dice.pick(if matches!(story, Story::LongCut | Story::Twins | Story::Restores) { &[3] } else { &[3, 3, 3, 4, 5][..] });
+        let regions = *dice.pick(if matches!(story, Story::LongCut | Story::Twins | Story::Restores | Story::Echoes) {
+            &[3]
+        } else {
+            &[3, 3, 3, 4, 5][..]
+        });
         let mixed = Self {
             story,
             regions,
@@ -83,7 +90,19 @@ impl Plan {
             Story::Bounds => Self { ids: 1, window: "24h", ..mixed },
             Story::Restores => Self { ids: 1, fault_ms: 300, window: "24h", ..mixed },
             Story::Leases => Self { processes: vec![2; regions], shards: 1, chaos: Duration::from_secs(20), window: "24h", ..mixed },
-            Story::Registers => Self { ids: 1, shards: 1, think_ms: 40, fault_ms: 300, window: "24h", ..mixed },
+            Story::Registers | Story::Versions => Self { ids: 1, shards: 1, think_ms: 40, fault_ms: 300, window: "24h", ..mixed },
+            Story::Echoes => Self {
+                processes: vec![1; regions],
+                shards: 1,
+                clients: 5,
+                ids: 1,
+                chaos: Duration::from_secs(18),
+                think_ms: 100,
+                fault_ms: 3_000,
+                window: "24h",
+                skew_ms: 3_000,
+                ..mixed
+            },
         }
     }
 }

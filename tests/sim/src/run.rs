@@ -16,7 +16,7 @@ use crate::trace::Trace;
 use crate::verdict::Verdict;
 use parking_lot::Mutex;
 use serde_json::{Value, json};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use sterna_checkers::{Copy, Event, Violation, against_reference, converged, effects, one_row_each, sessions, voids};
@@ -84,6 +84,7 @@ impl Run {
             stop: Arc::new(AtomicBool::new(false)),
             windows_passed: Arc::default(),
             alone: Arc::default(),
+            lag: Arc::default(),
             tokens: Arc::new(Mutex::new(vec![None; plan.clients])),
         };
         let chaos = Chaos::new(seed, &plan);
@@ -133,8 +134,8 @@ impl Run {
         while !done(self) {
             if self.started {
                 let Self { cluster, chaos, monitor, coverage, world, .. } = self;
-                let World { history, windows_passed, alone, .. } = &*world;
-                chaos.step(cluster, &mut Around { monitor, coverage, history, windows_passed, alone });
+                let World { history, windows_passed, alone, lag, .. } = &*world;
+                chaos.step(cluster, &mut Around { monitor, coverage, history, windows_passed, alone, lag });
             }
             if let Err(error) = self.cluster.sim.step() {
                 return Err(Violation::new("liveness", format!("a process ended: {error}")));
@@ -161,8 +162,15 @@ impl Run {
             let mut tasks = Vec::new();
             for number in 0..clients {
                 let dice = Dice::new(seed, &format!("client {number}"));
-                let client =
-                    Client { number, name: format!("client-{number}"), world: world.clone(), dice, made: 0, unsettled: Vec::new() };
+                let client = Client {
+                    number,
+                    name: format!("client-{number}"),
+                    world: world.clone(),
+                    dice,
+                    made: 0,
+                    unsettled: Vec::new(),
+                    echoes: VecDeque::new(),
+                };
                 tasks.push(world.env.spawn(client.run()));
             }
             for task in tasks {
@@ -240,6 +248,13 @@ impl Run {
         self.coverage.add("voided reaction", reactions.count() as u64);
         let gives = events.iter().flat_map(|event| &event.ops).filter(|op| matches!(op.action, sterna_checkers::Action::Give { .. }));
         self.coverage.add("rights moved", gives.count() as u64);
+        let versions: BTreeMap<(&str, &str), u32> = events.iter().map(|event| ((&*event.aggregate, &*event.name), event.version)).collect();
+        for (of, told) in copies.first().map(audit::told).iter().flatten() {
+            for row in told.rows.iter().filter(|row| row.field == "note") {
+                let (loser, winner) = (versions.get(&(&**of, &*row.loser)), versions.get(&(&**of, &*row.winner)));
+                self.coverage.count_if("sets of two versions of the model met", loser.is_some() && winner.is_some() && loser != winner);
+            }
+        }
         let rows = copies.first().and_then(|copy| copy.answers.get("conflicts")).and_then(Value::as_array);
         for row in rows.into_iter().flatten() {
             self.coverage.count("ledger row made");

@@ -5,10 +5,15 @@ use sterna_checkers::{Kind, Schema};
 
 const TEXT: &str = include_str!("model.toml");
 
-/// Version 2 has a field and an optional argument more.
+/// Version 2 has a field and an optional argument more, and another rule between sets of a note.
 pub fn model_text(version: u32, window: &str) -> String {
     let (field, arg) = if version > 1 { ("extra = \"string?\"", ", extra = \"string?\"") } else { ("", "") };
-    TEXT.replace("VERSION", &version.to_string()).replace("WINDOW", window).replace("EXTRA_FIELD", field).replace("EXTRA_ARG", arg)
+    let rule = if version > 1 { "{ prefer = ['eu', 'ap'] }" } else { "'latest'" };
+    TEXT.replace("NOTE_RULE", rule)
+        .replace("VERSION", &version.to_string())
+        .replace("WINDOW", window)
+        .replace("EXTRA_FIELD", field)
+        .replace("EXTRA_ARG", arg)
 }
 
 /// Written by hand beside the model: the checkers trust nothing that the model's compiler says.
@@ -18,7 +23,8 @@ pub fn schemas(version: u32) -> BTreeMap<String, Schema> {
     let mut thing = schema(&[
         ("marks", counters()),
         ("total", Kind::Counter),
-        ("note", Kind::Latest),
+        // Of the regions the third, `eu`, then the first, `ap`.
+        ("note", Kind::Turns(vec![Kind::Latest, Kind::Prefer(vec![2, 0])])),
         ("kept", Kind::Keep),
         ("best", Kind::Max),
         ("tags", Kind::Set),

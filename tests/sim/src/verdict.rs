@@ -19,10 +19,15 @@ impl Verdict {
         json!({ "found": self.found, "coverage": self.coverage.to_json(), "hash": self.hash, "simulated_s": self.simulated_s })
     }
 
+    /// Of a seed that did not come to its end.
+    pub fn broken(seed: u64, what: String) -> Self {
+        Self { seed, found: vec![what], ..Self::default() }
+    }
+
     /// What a process that ran a seed has said. Nothing readable is a verdict too.
     pub fn from_json(seed: u64, said: &str) -> Self {
         let Some(value) = said.lines().last().and_then(|line| serde_json::from_str::<Value>(line).ok()) else {
-            return Self { seed, found: vec![format!("panics: the process ended without a verdict: {said}")], ..Self::default() };
+            return Self::broken(seed, format!("panics: the process ended without a verdict: {said}"));
         };
         let found = value["found"].as_array().into_iter().flatten().map(|found| found.as_str().unwrap_or("?").to_owned());
         Self {

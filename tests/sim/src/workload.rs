@@ -36,7 +36,8 @@ pub fn choose(dice: &mut Dice, mark: &str, ids: usize, story: Story) -> Command 
     let kinds: &[usize] = match story {
         Story::Twins => &[13, 46, 74, 76, 78, 80],
         Story::Bounds | Story::Restores => &[86, 92, 94, 96, 98],
-        Story::Registers => &[14, 18, 22, 26, 28],
+        Story::Registers | Story::Versions => &[14, 18, 22, 26, 28],
+        Story::Echoes => &[6, 14, 18, 22, 28],
         Story::Mixed | Story::LongCut | Story::Leases => &[],
     };
     let which = if kinds.is_empty() || dice.happens(150) { dice.below(100) } else { *dice.pick(kinds) };
