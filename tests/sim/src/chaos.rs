@@ -182,7 +182,10 @@ impl Chaos {
                 others.for_each(|other| self.slow_disk(other, cluster, around.coverage, 1_500));
                 self.later(cluster, 300, 1_500, Heal::Restore(site));
             }
-            (Story::Versions, 0..40) => self.roll_out(site, cluster, around),
+            (Story::Versions, 0..40) => {
+                let behind = cluster.sites.iter().position(|site| site.disk.lock().model == 1);
+                self.roll_out(behind.unwrap_or(site), cluster, around);
+            }
             (Story::Echoes, 0..85) => self.lag(cluster, around),
             (Story::Registers, 0..30) | (Story::Versions, 40..60) => {
                 self.trouble_stream(cluster, around.coverage);

@@ -90,7 +90,11 @@ impl Plan {
             Story::Bounds => Self { ids: 1, window: "24h", ..mixed },
             Story::Restores => Self { ids: 1, fault_ms: 300, window: "24h", ..mixed },
             Story::Leases => Self { processes: vec![2; regions], shards: 1, chaos: Duration::from_secs(20), window: "24h", ..mixed },
-            Story::Registers | Story::Versions => Self { ids: 1, shards: 1, think_ms: 40, fault_ms: 300, window: "24h", ..mixed },
+            Story::Registers => Self { ids: 1, shards: 1, think_ms: 40, fault_ms: 300, window: "24h", ..mixed },
+            Story::Versions => {
+                let chaos = Duration::from_secs(20);
+                Self { ids: 1, shards: 1, think_ms: 40, fault_ms: 300, chaos, window: "24h", ..mixed }
+            }
             Story::Echoes => Self {
                 processes: vec![1; regions],
                 shards: 1,

@@ -1,7 +1,11 @@
 //! Reactions have their effect, once.
 
-use crate::cluster::Cluster;
+use crate::cluster::{Cluster, NAMES, SHARDS};
 use serde_json::json;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+use sterna_env::Boxed;
 
 #[tokio::test(start_paused = true)]
 async fn a_reaction_reaches_its_target_in_every_region() {
@@ -62,5 +66,51 @@ async fn more_reactions_than_the_window_takes_all_arrive() {
     cluster.settled().await;
     for n in 0..30 {
         assert_eq!(cluster.document("account", &format!("to-{n}")).await["balance"], 20);
+    }
+}
+
+/// How long one commit of the slow region after the other takes; the last time counts for all that follow.
+const PAUSES_MS: [&[u64]; 5] = [&[1_500], &[1_500, 0], &[1_500, 1_500, 0], &[1_500, 100, 700, 0], &[1_500, 0, 0, 0, 900]];
+
+/// `us` has decided first, so its debit wins; its disk is so slow that the other's reaction is there before it can send its own.
+#[tokio::test(start_paused = true)]
+async fn a_debit_doubled_in_a_partition_credits_once_though_the_losers_reaction_comes_first() {
+    // Cause and reaction are in shards of their own, so they come on their own.
+    let shard = |id| sterna_log::shard_of("account", id, SHARDS);
+    let to = ["ben", "cal", "dan", "eve"].into_iter().find(|id| shard(id) != shard("ann")).expect("there are more shards than one");
+    for (seed, pauses) in (21..).zip(PAUSES_MS) {
+        let cluster = Cluster::open(seed).await;
+        cluster.settled().await;
+        let (env, begun) = (cluster.env.clone(), AtomicUsize::new(0));
+        let pause = move || -> Boxed<'static, ()> {
+            let at = begun.fetch_add(1, Ordering::Relaxed).min(pauses.len() - 1);
+            let (env, pause) = (env.clone(), Duration::from_millis(pauses[at]));
+            Box::pin(async move { env.sleep(pause).await })
+        };
+        cluster["us"].store.faults().delay(Some(Arc::new(pause)));
+        let debit = |name: &'static str, after_ms: u64| {
+            let cluster = &cluster;
+            async move {
+                cluster.env.sleep(Duration::from_millis(after_ms)).await;
+                cluster[name].run("account", "ann", "debit", json!({"amount": 5, "to": to}), Some("k")).await.expect("it is valid")
+            }
+        };
+        cluster.cut("us", "ap");
+        let heal = async {
+            cluster.env.sleep(Duration::from_millis(120)).await;
+            cluster.heal("us", "ap");
+        };
+        let (won, lost, ()) = futures::join!(debit("us", 0), debit("ap", 50), heal);
+        assert!(!won.replayed && !lost.replayed, "neither has heard of the other");
+        cluster.pause(20).await;
+        cluster["us"].store.faults().delay(None);
+        cluster.settled().await;
+        assert_eq!(cluster.document("account", "ann").await["balance"], -5, "{pauses:?}");
+        assert_eq!(cluster.document("account", to).await["balance"], 5, "{pauses:?}");
+        for name in NAMES {
+            let again = cluster[name].run("account", "ann", "debit", json!({"amount": 5, "to": to}), Some("k")).await;
+            let again = again.expect("it is known");
+            assert!(again.replayed && again.event == won.event, "{name} answers what won");
+        }
     }
 }
