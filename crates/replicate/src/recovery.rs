@@ -135,6 +135,10 @@ impl Recovery {
                     *unheard = stored;
                     self.note(unheard);
                 }
+                if let Some(Some(_)) = claim {
+                    self.look_back().await;
+                    self.env().sleep(RECOVERY_WAIT).await;
+                }
                 continue;
             }
             if let Some(Some(claim)) = claim
@@ -172,13 +176,37 @@ impl Recovery {
                 self.late.lock().remove(&peer);
                 continue;
             }
-            let (me, epoch) = (self.region().me, self.region().life().epoch);
-            let board = &self.region().board;
-            let past = board.shards().all(|shard| board.known(shard, peer).get(me).epoch >= epoch);
+            let past = self.is_past(peer);
             if self.copy_back(peer, &since).await.is_ok() && past {
                 self.late.lock().remove(&peer);
             }
         }
+    }
+
+    /// It has applied entries of the current epoch in every shard.
+    fn is_past(&self, peer: RegionId) -> bool {
+        let epoch = self.region().life().epoch;
+        self.region().board.shards().all(|shard| self.source.claims().is_past(peer, shard, epoch))
+    }
+
+    /// A disk may have been lost with entries that nobody has, and on which others depend: finds out whether anything that is missing can still come.
+    async fn look_back(&self) {
+        let epoch = self.region().life().epoch;
+        if self.region().is_past_whole(epoch) || !self.region().living_peers().all(|peer| self.is_past(peer)) {
+            return;
+        }
+        let old_ends: Ends = self.region().board.shards().map(|shard| (shard, self.source.claims().old_end(shard))).collect();
+        for peer in self.region().living_peers() {
+            for (&shard, &end) in &old_ends {
+                let Ok(mut frame) = self.fetch(peer, shard, end).await else { return };
+                frame.entries.retain(|entry| entry.position.epoch < epoch);
+                if !self.lost(&frame).await.is_ok_and(|lost| lost.is_empty()) {
+                    return;
+                }
+            }
+        }
+        tracing::info!(region = %self.region().name, epoch, "what is missing of the lives before this one is gone");
+        self.region().set_past_whole(epoch);
     }
 
     /// Asks whether the claim is true, and recovers if it is. Asked again at most once in [`RECOVERY_WAIT`].
@@ -205,6 +233,7 @@ impl Recovery {
             for peer in self.region().living_peers() {
                 failed = failed.and(self.copy_back(peer, &old_ends).await);
             }
+            self.look_back().await;
         }
         self.env().sleep(RECOVERY_WAIT).await;
         failed

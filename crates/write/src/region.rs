@@ -10,6 +10,7 @@ use bytes::Bytes;
 use parking_lot::RwLock;
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use sterna_crdt::{Incarnation, Name, RegionId};
 use sterna_env::{Env, mutation};
 use sterna_log::{DecodeError, Membership, ShardId};
@@ -33,6 +34,8 @@ pub struct Region {
     pub(crate) models: Models,
     /// Peers that may hold events of this region which it has lost.
     unheard: RwLock<Vec<RegionId>>,
+    /// The epoch before which this region's log has all that there will ever be of it.
+    past_whole: AtomicU64,
     touched: Touched,
     homes: Homes,
     fences: RwLock<BTreeMap<RegionId, Fence>>,
@@ -129,6 +132,7 @@ impl Region {
             gate: RwLock::new(gate),
             models,
             unheard: RwLock::default(),
+            past_whole: AtomicU64::new(0),
             touched: Touched::default(),
             homes: Homes::default(),
             fences: RwLock::default(),
@@ -171,6 +175,16 @@ impl Region {
     /// rights: it may have spent them before.
     pub fn set_unheard(&self, peers: Vec<RegionId>) {
         *self.unheard.write() = peers;
+    }
+
+    /// No peer has anything of this region's log before `epoch` that is not here, nor will it copy any: what is missing is gone. Then whatever depends on
+    /// that waits for it no longer, as everywhere else, where an entry of this epoch covers it.
+    pub fn set_past_whole(&self, epoch: u64) {
+        self.past_whole.fetch_max(epoch, Ordering::Relaxed);
+    }
+
+    pub fn is_past_whole(&self, epoch: u64) -> bool {
+        self.past_whole.load(Ordering::Relaxed) == epoch
     }
 
     pub(crate) fn knows_its_rights(&self, field: &Name) -> Result<(), Refused> {

@@ -1,7 +1,7 @@
 //! What a region tells, against the fold of all events that its logs hold.
 
 use crate::fold::present;
-use crate::{Event, Row, Schema, Violation, fold, ledger, voids};
+use crate::{Dot, Event, Row, Schema, Violation, fold, ledger, voids};
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -13,10 +13,12 @@ pub struct Told {
     pub rows: BTreeSet<Row>,
 }
 
-/// `told`: by aggregate; an aggregate that is missing has no document. `schemas`: by type.
+/// `told`: by aggregate; an aggregate that is missing has no document. `schemas`: by type. `lost`: events that went with the only disk that had
+/// them; others may have been made in their knowledge.
 pub fn against_reference(
     region: &str,
     events: &[Event],
+    lost: &BTreeSet<(String, Dot)>,
     told: &BTreeMap<String, Told>,
     schemas: &BTreeMap<String, Schema>,
 ) -> Vec<Violation> {
@@ -25,7 +27,7 @@ pub fn against_reference(
     for event in events {
         by_aggregate.entry(&event.aggregate).or_default().push(event);
     }
-    let mut found = causality(events);
+    let mut found = causality(events, lost);
     let nothing = Told::default();
     for (aggregate, events) in by_aggregate {
         let kind = aggregate.split('/').next().unwrap_or_default();
@@ -50,8 +52,9 @@ pub fn against_reference(
 }
 
 /// Orders don't contradict causality, and numbers have no gap.
-fn causality(events: &[Event]) -> Vec<Violation> {
+fn causality(events: &[Event], lost: &BTreeSet<(String, Dot)>) -> Vec<Violation> {
     let mut found = Vec::new();
+    let is_lost = |aggregate: &str, dot: Dot| lost.contains(&(aggregate.to_owned(), dot));
     let mut by_aggregate: BTreeMap<&str, BTreeMap<_, &Event>> = BTreeMap::new();
     for event in events {
         if let Some(other) = by_aggregate.entry(&event.aggregate).or_default().insert(event.dot, event)
@@ -62,7 +65,8 @@ fn causality(events: &[Event]) -> Vec<Violation> {
     }
     for (aggregate, events) in &by_aggregate {
         for event in events.values() {
-            if event.dot.1 > 1 && !events.contains_key(&(event.dot.0, event.dot.1 - 1)) {
+            let before = (event.dot.0, event.dot.1 - 1);
+            if before.1 > 0 && !events.contains_key(&before) && !is_lost(aggregate, before) {
                 found.push(Violation::new("causality", format!("{aggregate} has {} and not the one before", event.name)));
             }
             for (incarnation, n) in &event.seen {
@@ -72,6 +76,7 @@ fn causality(events: &[Event]) -> Vec<Violation> {
                         "causality",
                         format!("{aggregate}: {} is ordered before {}, which it saw", event.name, past.name),
                     )),
+                    None if is_lost(aggregate, (*incarnation, *n)) => {}
                     None => found.push(Violation::new(
                         "causality",
                         format!("{aggregate}: {} saw event {n} of {incarnation}, which is nowhere", event.name),

@@ -180,7 +180,10 @@ fn idle(status: &Value) -> Result<(), String> {
     for origin in status["regions"].as_array().into_iter().flatten() {
         let name = origin["region"].as_str().unwrap_or("?");
         if origin["behind"] != false || !origin["refused"].is_null() {
-            return Err(format!("{name}: behind: {}, refused: {}, error: {}", origin["behind"], origin["refused"], origin["last_error"]));
+            return Err(format!(
+                "{name}: behind: {}, refused: {}, error: {}; all: {}",
+                origin["behind"], origin["refused"], origin["last_error"], status["regions"]
+            ));
         }
         for log in origin["logs"].as_array().into_iter().flatten() {
             if log["applied"] != log["copied"] || log["projected"] != log["applied"] {

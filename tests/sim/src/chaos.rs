@@ -13,6 +13,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
+use sterna_checkers::{Dot, Event};
 use sterna_log::{LogId, Position, ShardId};
 use sterna_store::Memory;
 use sterna_store::memory::Fault;
@@ -35,6 +36,8 @@ pub struct Chaos {
     healing: Vec<(u64, Heal)>,
     /// By site.
     backups: Vec<Option<Backup>>,
+    /// Events that went with the only disk that had them.
+    lost: BTreeSet<(String, Dot)>,
 }
 
 struct Backup {
@@ -82,6 +85,7 @@ impl Chaos {
             ended: false,
             healing: Vec::new(),
             backups,
+            lost: BTreeSet::new(),
         }
     }
 
@@ -103,6 +107,10 @@ impl Chaos {
             self.next_ms = now + self.dice.between(self.pause_ms / 4, 2 * self.pause_ms);
             self.fault(cluster, around);
         }
+    }
+
+    pub fn lost(&self) -> &BTreeSet<(String, Dot)> {
+        &self.lost
     }
 
     /// The last fault heals.
@@ -476,7 +484,9 @@ impl Chaos {
                 self.stop(machine, cluster, around);
             }
         }
-        let lost = lost_keys(at, cluster, &backup.write);
+        let events = lost_events(at, cluster, &backup.write);
+        let lost = keys(&events);
+        self.lost.extend(events.into_iter().map(|event| (event.aggregate, event.dot)));
         // A copy that nobody told from the original is found out by what others hold. What only the stream holds is a known gap.
         let marked = self.dice.happens(500) || !lost.is_empty();
         cluster.say(
@@ -521,10 +531,10 @@ fn site_of(machine: usize, cluster: &Cluster) -> usize {
     usize::from(cluster.machines[machine].site.me.0)
 }
 
-/// Keys of events that are durable only on this disk, and not in its copy: they go with it. Also those that it alone holds of others that
+/// Events that are durable only on this disk, and not in its copy: they go with it. Also those that it alone holds of others that
 /// were lost before.
-fn lost_keys(at: usize, cluster: &Cluster, backup: &Memory) -> BTreeSet<String> {
-    let mut lost = BTreeSet::new();
+fn lost_events(at: usize, cluster: &Cluster, backup: &Memory) -> Vec<Event> {
+    let mut lost = Vec::new();
     let disk = cluster.sites[at].disk.lock().write.clone();
     disk.faults().unavailable(None);
     let held = |store: &Memory, log: LogId| -> BTreeSet<Position> {
@@ -542,14 +552,17 @@ fn lost_keys(at: usize, cluster: &Cluster, backup: &Memory) -> BTreeSet<String> 
             let snapshot = logs::snapshot(&disk);
             let entries = snapshot.and_then(|snapshot| logs::entries(&*snapshot, log, Position::ZERO)).unwrap_or_default();
             let gone = entries.into_iter().filter(|(position, _)| !kept.contains(position));
-            for event in gone.flat_map(|(_, bytes)| logs::events(&bytes)) {
-                // Who made no key is known by the mark.
-                lost.extend(
-                    event.ops.iter().filter(|op| op.field == "marks").filter_map(|op| op.key.as_ref()?.as_str().map(str::to_owned)),
-                );
-                lost.insert(event.key);
-            }
+            lost.extend(gone.flat_map(|(_, bytes)| logs::events(&bytes)));
         }
     }
     lost
+}
+
+/// By which clients know these events. Who made no key is known by the mark.
+fn keys(events: &[Event]) -> BTreeSet<String> {
+    let marks = |event: &Event| -> Vec<String> {
+        let ops = event.ops.iter().filter(|op| op.field == "marks");
+        ops.filter_map(|op| op.key.as_ref()?.as_str().map(str::to_owned)).collect()
+    };
+    events.iter().flat_map(|event| marks(event).into_iter().chain([event.key.clone()])).collect()
 }

@@ -211,7 +211,7 @@ impl Run {
         let version = self.cluster.sites.iter().map(|site| site.disk.lock().model).max().unwrap_or(1);
         let events = self.surviving_events();
         for copy in &copies {
-            found.extend(against_reference(&copy.region, &events, &audit::told(copy), &schemas(version)));
+            found.extend(against_reference(&copy.region, &events, self.chaos.lost(), &audit::told(copy), &schemas(version)));
             found.extend(views(copy));
             found.extend(money(copy));
         }

@@ -74,7 +74,9 @@ impl LogFollower {
     fn check_claim(&self, frame: &Frame) {
         let (region, shard) = (self.region(), self.log.shard);
         let end = region.board.applied(shard).get(region.me);
-        self.shared.source.claims().check(shard, frame.applied.get(region.me), end, region.life().epoch);
+        let (claims, theirs) = (self.shared.source.claims(), frame.applied.get(region.me));
+        claims.heard(self.log.origin, shard, theirs);
+        claims.check(shard, theirs, end, region.life().epoch);
     }
 
     /// Another region's copy may be sound.

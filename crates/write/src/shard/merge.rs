@@ -234,7 +234,8 @@ impl Shard {
                 break;
             }
             let have = if origin == me && needed.epoch == epoch { self.standing.own_tip } else { progress.applied.get(origin) };
-            if needed > have {
+            let is_gone = || origin == me && needed.epoch < epoch && self.region.is_past_whole(epoch);
+            if needed > have && !is_gone() {
                 return if origin == me { Readiness::Ahead } else { Readiness::Waits };
             }
         }
