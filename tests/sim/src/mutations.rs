@@ -28,7 +28,7 @@ pub const MUTATIONS: &[Mutation] = &[
     caught("settled-too-early", 4),
     caught("heartbeat-unsealed", 29),
     caught("cause-ignored", 36),
-    open("own-rank-for-reactions", SOUGHT),
+    caught("own-rank-for-reactions", 96),
     caught("no-twin-check", 2),
     caught("conflict-against-state", 2),
     caught("closed-too-early", 193),

@@ -2,11 +2,12 @@
 
 use crate::expected::{self, check};
 use crate::models::FLIGHTS;
-use crate::world::{Node, contents, converge, one, start, two};
+use crate::world::{Node, command, contents, converge, one, start, two};
 use proptest::prelude::*;
 use serde_json::json;
 use sterna_store::Memory;
 use sterna_store::memory::Fault;
+use sterna_write::{Command, Refused};
 
 #[derive(Clone, Debug)]
 pub enum Step {
@@ -39,7 +40,12 @@ pub async fn take(node: &Node, step: &Step) {
             node.run("flight", &format!("f-{flight}"), "arrive", json!({"arr_delay": delay})).await;
         }
         Step::Annotate { flight, note } => {
-            node.run("flight", &format!("f-{flight}"), "annotate", json!({"note": format!("n{note}")})).await;
+            let annotate = command("flight", &format!("f-{flight}"), "annotate", &json!({"note": format!("n{note}")}));
+            // Where it has several notes, whoever writes decides.
+            if let Err(refused) = node.writer.execute(annotate.clone()).await {
+                let Refused::PreconditionRequired { current, .. } = refused else { panic!("{refused}") };
+                node.writer.execute(Command { if_match: Some(current), ..annotate }).await.expect("it decides");
+            }
         }
         Step::Drop { flight } => {
             node.run("flight", &format!("f-{flight}"), "drop", json!({})).await;
