@@ -2,10 +2,8 @@
 
 use crate::aggregate::load;
 use crate::changes::Changes;
-use crate::limits::{CACHE_AGGREGATES_MAX, CACHE_RECORDS_BYTES};
-use crate::shard::Working;
+use crate::limits::CACHE_AGGREGATES_MAX;
 use crate::{Aggregate, Handed, Region};
-use bytes::Bytes;
 use parking_lot::{Mutex, MutexGuard};
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -26,14 +24,11 @@ pub struct States {
 struct Cache {
     held: HashMap<AggregateId, Held>,
     order: VecDeque<AggregateId>,
-    records: Records,
     changes: Changes,
 }
 
 struct Held {
     aggregate: Arc<Aggregate>,
-    /// If it changed since it came, and is not too large to be kept.
-    record: Option<Bytes>,
     /// It was asked for since it was last passed over.
     used: bool,
 }
@@ -97,17 +92,11 @@ impl States {
         self.of(shard).changes.commit_ends();
     }
 
-    /// The first chunk of an aggregate's record as the store has it, if it is known.
-    pub(crate) fn record(&self, shard: ShardId, id: &AggregateId) -> Option<Bytes> {
-        self.of(shard).records.get(id)
-    }
-
-    /// What a commit left.
-    pub(crate) fn put(&self, shard: ShardId, id: AggregateId, working: Working) {
+    pub(crate) fn put(&self, shard: ShardId, id: AggregateId, before: &Arc<Aggregate>, aggregate: Arc<Aggregate>) {
         if self.sole_writer {
             let mut cache = self.of(shard);
-            cache.changes.note(&id, working.before(), &working.aggregate);
-            cache.put(id, working);
+            cache.changes.note(&id, before, &aggregate);
+            cache.put(id, aggregate);
         }
     }
 
@@ -127,90 +116,21 @@ impl States {
 impl Cache {
     /// What makes room is the oldest that was not used since it came, or since it was passed over (second chance: Tanenbaum,
     /// "Modern Operating Systems", page replacement).
-    fn put(&mut self, id: AggregateId, working: Working) {
-        if working.changed {
-            self.records.remove(&id);
-        }
-        let Working { aggregate, record, changed, .. } = working;
+    fn put(&mut self, id: AggregateId, aggregate: Arc<Aggregate>) {
         if let Some(held) = self.held.get_mut(&id) {
             held.aggregate = aggregate;
-            if changed {
-                held.record = record;
-            }
             return;
         }
         self.order.push_back(id.clone());
-        self.held.insert(id, Held { aggregate, record, used: false });
+        self.held.insert(id, Held { aggregate, used: false });
         while self.held.len() > CACHE_AGGREGATES_MAX
             && let Some(oldest) = self.order.pop_front()
         {
             let again = self.held.get_mut(&oldest).is_some_and(|held| std::mem::take(&mut held.used));
             match again {
                 true => self.order.push_back(oldest),
-                false => {
-                    if let Some(record) = self.held.remove(&oldest).and_then(|held| held.record) {
-                        self.records.put(oldest, record);
-                    }
-                }
+                false => _ = self.held.remove(&oldest),
             }
         }
-    }
-}
-
-/// Keeps what was put since it was last half full, and in the half before that.
-#[derive(Default)]
-struct Records {
-    young: HashMap<AggregateId, Bytes>,
-    old: HashMap<AggregateId, Bytes>,
-    /// Of the young ones.
-    bytes: usize,
-}
-
-impl Records {
-    fn get(&self, id: &AggregateId) -> Option<Bytes> {
-        self.young.get(id).or_else(|| self.old.get(id)).cloned()
-    }
-
-    fn put(&mut self, id: AggregateId, record: Bytes) {
-        self.bytes += RECORD_BYTES + id.id.len() + record.len();
-        // A copy, without the room that the encoder left.
-        self.young.insert(id, Bytes::copy_from_slice(&record));
-        if self.bytes > CACHE_RECORDS_BYTES / 2 {
-            self.bytes = 0;
-            self.old = std::mem::take(&mut self.young);
-        }
-    }
-
-    /// Its bytes count until the young ones are old.
-    fn remove(&mut self, id: &AggregateId) {
-        _ = self.young.remove(id);
-        _ = self.old.remove(id);
-    }
-}
-
-/// What an entry takes beside its texts, about.
-const RECORD_BYTES: usize = 120;
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn id(n: usize) -> AggregateId {
-        AggregateId { kind: "cart".into(), id: n.to_string().into() }
-    }
-
-    #[test]
-    fn records_are_bounded_and_never_older_than_the_last_change() {
-        let mut records = Records::default();
-        let many = CACHE_RECORDS_BYTES / 1_000;
-        for n in 0..3 * many {
-            records.put(id(n), vec![0; 1_000].into());
-        }
-        assert!(records.young.len() + records.old.len() <= many);
-        let last = id(3 * many - 1);
-        assert_eq!((records.get(&id(0)), records.get(&last).map(|record| record.len())), (None, Some(1_000)));
-        records.old.insert(last.clone(), Bytes::from_static(b"older"));
-        records.remove(&last);
-        assert_eq!(records.get(&last), None);
     }
 }

@@ -16,7 +16,7 @@ pub(crate) use ledger::Window;
 pub use open::Open;
 pub(crate) use open::{CauseOf, targets};
 pub use recent::RecentKeys;
-pub(crate) use record::{chunk_len, encode_chunk, encode_chunks, load, load_known, tail_of};
+pub(crate) use record::{chunk_len, encode_chunk, encode_chunks, load, tail_of};
 pub use tail::Tail;
 
 use crate::limits::TAIL_PRESSING_EVENTS;

@@ -75,21 +75,8 @@ pub(crate) async fn load(
     wanted: &[(ShardId, &AggregateId)],
     model: &Model,
 ) -> Result<Vec<Option<Aggregate>>, ReadError> {
-    load_known(snapshot, wanted, vec![None; wanted.len()], model).await
-}
-
-/// Where `first` is some, it is the record's first chunk, which is not read.
-pub(crate) async fn load_known(
-    snapshot: &dyn Snapshot,
-    wanted: &[(ShardId, &AggregateId)],
-    mut first: Vec<Option<Bytes>>,
-    model: &Model,
-) -> Result<Vec<Option<Aggregate>>, ReadError> {
-    let read: Vec<usize> = (0..wanted.len()).filter(|&at| first[at].is_none()).collect();
-    let keys: Vec<Bytes> = read.iter().map(|&at| state::key(wanted[at].0, wanted[at].1, 0)).collect();
-    for (at, chunk) in read.into_iter().zip(snapshot.get_many(&keys).await?) {
-        first[at] = chunk;
-    }
+    let keys: Vec<Bytes> = wanted.iter().map(|(shard, id)| state::key(*shard, id, 0)).collect();
+    let first = snapshot.get_many(&keys).await?;
     let mut loaded = Vec::with_capacity(wanted.len());
     for (chunk, (shard, id)) in first.into_iter().zip(wanted) {
         loaded.push(match chunk {

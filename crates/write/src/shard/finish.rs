@@ -100,7 +100,7 @@ impl Shard {
             }
             self.count_tail(&id, &working);
             if !working.aggregate.seen.is_empty() {
-                self.states.put(self.id, id, working);
+                self.states.put(self.id, id, working.before(), Arc::clone(&working.aggregate));
             }
         }
         for (kind, home) in batch.homes_moved.drain(..) {

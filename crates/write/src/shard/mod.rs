@@ -17,7 +17,7 @@ mod working;
 
 pub(crate) use job::{HomeOrder, Job, MergeInput, MergeJob, UnparkJob, Unparked};
 pub(crate) use merge::Standing;
-pub(crate) use working::{Working, settled};
+pub(crate) use working::settled;
 
 use crate::keys::progress::ShardProgress;
 use crate::limits::{BATCH_COMMANDS_MAX, BATCHES_IN_FLIGHT_MAX, QUEUED_COMMANDS_MAX, RECOVER_PAUSE};

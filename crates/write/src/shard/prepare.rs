@@ -6,7 +6,7 @@ use super::job::{Job, Missed};
 use super::merge::id_of;
 use super::working::Working;
 use super::{Batch, Shard};
-use crate::aggregate::load_known;
+use crate::aggregate::load;
 use crate::homes::first_home;
 use crate::keys::home::{self, HomeRecord};
 use crate::keys::idem::{self, IdemRecord};
@@ -224,8 +224,7 @@ impl Shard {
         let (cached, missing): (Vec<_>, Vec<_>) =
             ids.into_iter().map(|id| (sole.then(|| self.states.cached(self.id, &id)).flatten(), id)).partition(|(held, _)| held.is_some());
         let wanted: Vec<_> = missing.iter().map(|(_, id)| (self.id, id)).collect();
-        let known = wanted.iter().map(|(_, id)| sole.then(|| self.states.record(self.id, id)).flatten()).collect();
-        let mut loaded = load_known(snapshot, &wanted, known, &self.region.model()).await?;
+        let mut loaded = load(snapshot, &wanted, &self.region.model()).await?;
         for aggregate in loaded.iter_mut().flatten() {
             aggregate.place_all(self.region.me, self.end_of_own_log());
         }

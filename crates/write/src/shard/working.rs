@@ -41,8 +41,6 @@ pub(crate) struct Working {
     /// About how many bytes the state has.
     pub bytes: usize,
     counted: bool,
-    /// The record that is written, if all of it is in one value.
-    pub record: Option<Bytes>,
 }
 
 impl Working {
@@ -64,7 +62,6 @@ impl Working {
             chunks_before,
             bytes,
             counted: false,
-            record: None,
         }
     }
 
@@ -189,7 +186,6 @@ impl Working {
         }
         let chunks = encode_chunks(aggregate);
         (aggregate.chunks, aggregate.bytes) = (chunks.len(), self.bytes);
-        self.record = chunks.first().filter(|_| chunks.len() == 1).cloned();
         for (chunk, value) in chunks.iter().enumerate() {
             t.put(state::key(shard, id, chunk as u8), value.clone());
         }
