@@ -5,7 +5,6 @@
 
 mod aggregate;
 mod board;
-mod changes;
 mod clock;
 mod command;
 mod document;
@@ -34,7 +33,6 @@ mod writer;
 
 pub use aggregate::{Aggregate, Open};
 pub use board::{Board, Heard};
-pub use changes::{Change, Handed};
 pub use clock::RegionClock;
 pub use command::{Accepted, Command, Refused, Retry};
 pub use document::{document_json, undecided};

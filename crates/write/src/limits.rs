@@ -39,8 +39,6 @@ pub const KEY_BYTES_MAX: usize = 255;
 pub const ARGS_BYTES_MAX: usize = 64_000;
 /// Decoded aggregates kept by one shard.
 pub const CACHE_AGGREGATES_MAX: usize = 512;
-/// Changed aggregates of one shard that wait for the projector; with more it reads documents until it has caught up.
-pub const CHANGES_MAX: usize = 4_096;
 /// Recent entries of one log kept in memory.
 pub const LOG_CACHE_BYTES_MAX: usize = 128_000;
 /// Aggregates with bounded counters remembered to have their rights moved.

@@ -1,14 +1,13 @@
 //! Aggregates as last committed.
 
 use crate::aggregate::load;
-use crate::changes::Changes;
 use crate::limits::CACHE_AGGREGATES_MAX;
-use crate::{Aggregate, Handed, Region};
-use parking_lot::{Mutex, MutexGuard};
+use crate::{Aggregate, Region};
+use parking_lot::Mutex;
 use std::collections::VecDeque;
 use std::sync::Arc;
 use sterna_env::HashMap;
-use sterna_log::{AggregateId, Progress, ShardId, shard_of};
+use sterna_log::{AggregateId, ShardId, shard_of};
 use sterna_store::ReadError;
 
 /// Reads aggregates: from the shards' caches where this process is the store's only writer, else from the store. Only what is
@@ -24,7 +23,6 @@ pub struct States {
 struct Cache {
     held: HashMap<AggregateId, Held>,
     order: VecDeque<AggregateId>,
-    changes: Changes,
 }
 
 struct Held {
@@ -58,54 +56,20 @@ impl States {
     }
 
     pub(crate) fn cached(&self, shard: ShardId, id: &AggregateId) -> Option<Arc<Aggregate>> {
-        let mut cache = self.of(shard);
+        let mut cache = self.shards[usize::from(shard.0)].lock();
         let held = cache.held.get_mut(id)?;
         held.used = true;
         Some(Arc::clone(&held.aggregate))
     }
 
-    /// From now on [`Self::take_changes`] knows what documents of the shard are, if everything applied is `projected`.
-    pub fn follow(&self, shard: ShardId, projected: &Progress) {
-        let mut cache = self.of(shard);
-        // A commit that has ended is on the board.
-        if self.sole_writer && cache.changes.is_quiet() && projected.shard(shard).covers(&self.region.board.applied(shard)) {
-            cache.changes.follow();
-        }
-    }
-
-    /// What was taken is not projected: documents are unknown until the shard is followed again.
-    pub fn give_up(&self, shard: ShardId) {
-        self.of(shard).changes.give_up();
-    }
-
-    /// What became of these aggregates since they were taken the last time. Whoever takes projects.
-    pub fn take_changes(&self, ids: &[AggregateId]) -> Vec<Handed> {
-        ids.iter().map(|id| self.of(self.shard(id)).changes.take(id)).collect()
-    }
-
-    pub(crate) fn commit_begins(&self, shard: ShardId) {
-        self.of(shard).changes.commit_begins();
-    }
-
-    /// It is in the states and on the board. One that failed never ends, but is forgotten.
-    pub(crate) fn commit_ends(&self, shard: ShardId) {
-        self.of(shard).changes.commit_ends();
-    }
-
-    pub(crate) fn put(&self, shard: ShardId, id: AggregateId, before: &Arc<Aggregate>, aggregate: Arc<Aggregate>) {
+    pub(crate) fn put(&self, shard: ShardId, id: AggregateId, aggregate: Arc<Aggregate>) {
         if self.sole_writer {
-            let mut cache = self.of(shard);
-            cache.changes.note(&id, before, &aggregate);
-            cache.put(id, aggregate);
+            self.shards[usize::from(shard.0)].lock().put(id, aggregate);
         }
     }
 
     pub(crate) fn forget(&self, shard: ShardId) {
-        *self.of(shard) = Cache::default();
-    }
-
-    fn of(&self, shard: ShardId) -> MutexGuard<'_, Cache> {
-        self.shards[usize::from(shard.0)].lock()
+        *self.shards[usize::from(shard.0)].lock() = Cache::default();
     }
 
     fn shard(&self, id: &AggregateId) -> ShardId {

@@ -124,7 +124,7 @@ impl Projector {
     /// `contents` are what the store has. [`Self::adopt`] follows before anything else.
     pub fn new(shared: Arc<Shared>, options: &Options, contents: Contents, orders: mpsc::Receiver<Order>) -> Self {
         let Contents { progress, layouts, registry, feed, failed } = contents;
-        let projector = Self {
+        Self {
             model: shared.region.model(),
             shared,
             logs: options.logs.clone(),
@@ -144,13 +144,7 @@ impl Projector {
             turn: 0,
             events_max: BATCH_EVENTS_MAX,
             build_rows_max: BUILD_ROWS_MAX,
-        };
-        projector.give_up();
-        projector
-    }
-
-    fn give_up(&self) {
-        self.shared.region.board.shards().for_each(|shard| self.states.give_up(shard));
+        }
     }
 
     /// Takes up the region's model: layouts and generations that it needs are there afterwards.
@@ -198,7 +192,6 @@ impl Projector {
 
     /// After a failure: what is in memory may not be what was committed.
     pub(super) async fn reload(&mut self) -> Result<(), ProjectError> {
-        self.give_up();
         self.documents = new_documents();
         self.verdicts = Verdicts::default();
         self.groups.forget();

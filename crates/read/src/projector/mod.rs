@@ -11,7 +11,6 @@ mod collect;
 mod load;
 mod part;
 mod project;
-mod subject;
 mod verdicts;
 
 pub(crate) use load::{Identity, no_plan, open, start_error};

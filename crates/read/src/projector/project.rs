@@ -3,35 +3,35 @@
 use super::batch::{Batch, Touched};
 use super::changes::name_view;
 use super::part::{Outcome, Part};
-use super::subject::{Now, Subject};
 use super::verdicts::stored_args;
 use super::{ProjectError, Projector};
 use crate::document::{self, Held};
 use crate::keys::document::{Record, piece};
 use crate::keys::{encode, history, progress};
 use crate::limits::{BATCH_EVENTS_MAX, YIELD_AGGREGATES};
+use bytes::Bytes;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use sterna_log::{AggregateId, Event, LogId, Position, Progress};
 use sterna_model::EventView;
-use sterna_store::{Transaction, key_range};
-use sterna_write::ETag;
+use sterna_store::{Snapshot, Transaction, key_range};
+use sterna_write::{Aggregate, ETag};
 
 impl Projector {
     /// Projects what was applied. Returns how many events that were; `None` if there was nothing.
     pub(super) async fn project(&mut self) -> Result<Option<usize>, ProjectError> {
         let began = self.shared.region.env.now();
-        self.follow();
         let batch = self.collect().await?;
         if batch.entries.is_empty() {
             return Ok(None);
         }
         let (ids, touched, of) = batch.touched();
+        let states = self.states.get_many(&ids).await?;
         let mut snapshot = self.shared.store.snapshot().await?;
-        let subjects = self.subjects(&*snapshot, &ids, &touched).await?;
+        let olds = self.load_documents(&*snapshot, &ids, &touched).await?;
         let mut part = Part::begin(0, self.transaction(snapshot.version()));
         let mut outcomes = Vec::with_capacity(ids.len());
-        for (at, subject) in subjects.into_iter().enumerate() {
+        for (at, (state, old)) in states.into_iter().zip(olds).enumerate() {
             if at % YIELD_AGGREGATES == YIELD_AGGREGATES - 1 {
                 tokio::task::yield_now().await;
             }
@@ -40,7 +40,7 @@ impl Projector {
                 snapshot = self.shared.store.snapshot().await?;
                 part = Part::begin(at, self.transaction(snapshot.version()));
             }
-            outcomes.push(self.project_document(&ids[at], &touched[at], subject, &mut part));
+            outcomes.push(self.project_document(&ids[at], &touched[at], state.as_deref(), old, &mut part));
         }
         for ((log, position, event), &place) in batch.events().zip(&of) {
             self.project_event(log, position, event, &mut outcomes[place], &mut part);
@@ -63,9 +63,21 @@ impl Projector {
         Ok(Some(batch.events))
     }
 
-    /// Where everything is projected, what changes from now on is handed over.
-    fn follow(&self) {
-        self.shared.region.board.shards().for_each(|shard| self.states.follow(shard, &self.progress));
+    /// The documents as they are before the batch.
+    pub(super) async fn load_documents(
+        &mut self,
+        snapshot: &dyn Snapshot,
+        ids: &[AggregateId],
+        touched: &[Touched],
+    ) -> Result<Vec<Option<Arc<Held>>>, ProjectError> {
+        let mut olds: Vec<Option<Arc<Held>>> = touched.iter().map(|touched| self.documents.take(&touched.key)).collect();
+        let missing: Vec<usize> = (0..olds.len()).filter(|&at| olds[at].is_none()).collect();
+        let keys: Vec<Bytes> = missing.iter().map(|&at| touched[at].key.clone()).collect();
+        for (at, first) in missing.into_iter().zip(snapshot.get_many(&keys).await?) {
+            let (Some(first), Some(of)) = (first, self.model.aggregate(&ids[at].kind)) else { continue };
+            olds[at] = Some(Arc::new(Held::load(of, &self.layouts, &touched[at].key, first, snapshot).await?));
+        }
+        Ok(olds)
     }
 
     /// Writes a document and what its views make of it. `None` if the model doesn't know the type.
@@ -73,25 +85,18 @@ impl Projector {
         &mut self,
         aggregate: &AggregateId,
         touched: &Touched,
-        Subject { old, now }: Subject,
+        state: Option<&Aggregate>,
+        old: Option<Arc<Held>>,
         part: &mut Part,
     ) -> Option<Outcome> {
         let Part { changes, t, .. } = part;
         let of = self.model.aggregate(&aggregate.kind)?;
-        let etag = |record: &Record| ETag::made_of(&record.seen, record.voided, self.model.version);
-        let Now::State(state) = now else {
-            let old = old?;
-            let outcome = Outcome { etag: etag(&old.record), views: Vec::new() };
-            let weight = old.record.weight();
-            self.documents.put(touched.key.clone(), old, weight);
-            return Some(outcome);
-        };
         let Some(state) = state else {
             tracing::error!(%aggregate, "an aggregate with events has no state");
             return None;
         };
-        let new = document::record(of, &self.layouts, &state, &self.shared.region.membership);
-        let mut outcome = Outcome { etag: etag(&new), views: Vec::new() };
+        let new = document::record(of, &self.layouts, state, &self.shared.region.membership);
+        let mut outcome = Outcome { etag: ETag::made_of(&new.seen, new.voided, self.model.version), views: Vec::new() };
         if let Some(old) = old.as_ref().filter(|old| old.record == new) {
             self.documents.put(touched.key.clone(), old.clone(), new.weight());
             return Some(outcome);

@@ -107,10 +107,11 @@ impl Projector {
         ids.sort_unstable();
         ids.dedup();
         let touched: Vec<Touched> = ids.iter().map(|id| self.touched(id)).collect();
-        let subjects = self.subjects(&*snapshot, &ids, &touched).await?;
+        let states = self.states.get_many(&ids).await?;
+        let olds = self.load_documents(&*snapshot, &ids, &touched).await?;
         let mut outcomes = Vec::with_capacity(ids.len());
-        for (at, subject) in subjects.into_iter().enumerate() {
-            outcomes.push(self.project_document(&ids[at], &touched[at], subject, &mut part));
+        for (at, (state, old)) in states.into_iter().zip(olds).enumerate() {
+            outcomes.push(self.project_document(&ids[at], &touched[at], state.as_deref(), old, &mut part));
         }
         let changes = told.iter().filter_map(|(voided, command, views)| {
             let at = ids.binary_search_by(|id| (&*id.kind, &*id.id).cmp(&(&*voided.kind, &*voided.id))).ok()?;

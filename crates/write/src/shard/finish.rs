@@ -7,7 +7,6 @@ use crate::keys::state;
 use crate::limits::{HOT_AGGREGATES_MAX, MERGE_PAUSE};
 use crate::{Accepted, LogEntry, Refused};
 use bytes::Bytes;
-use std::sync::Arc;
 use sterna_log::{AggregateId, LogId, Position};
 use sterna_store::{CommitError, Committed, Stamp, Version};
 
@@ -21,10 +20,7 @@ impl Shard {
         }
         self.notices_due |= std::mem::take(&mut self.notices_wait);
         match result {
-            Ok(committed) => {
-                self.committed(batch, committed);
-                self.states.commit_ends(self.id);
-            }
+            Ok(committed) => self.committed(batch, committed),
             Err(CommitError::Conflict { keys }) if !self.sole_writer => {
                 self.metrics.batch_retries.inc();
                 self.conflicted(&mut batch, &keys);
@@ -100,7 +96,7 @@ impl Shard {
             }
             self.count_tail(&id, &working);
             if !working.aggregate.seen.is_empty() {
-                self.states.put(self.id, id, working.before(), Arc::clone(&working.aggregate));
+                self.states.put(self.id, id, working.aggregate);
             }
         }
         for (kind, home) in batch.homes_moved.drain(..) {
@@ -159,7 +155,7 @@ impl Shard {
         let Some(last) = batch.entry.events.len().checked_sub(1) else { return };
         let stamp = Stamp::new(Version(batch.transaction.read_version.0 + 1), 0);
         let position = Position::new(batch.epoch, stamp.0, last as u16);
-        let entry = LogEntry::known(position, batch.entry_bytes.clone(), Arc::new(batch.entry.clone()));
+        let entry = LogEntry::known(position, batch.entry_bytes.clone(), std::sync::Arc::new(batch.entry.clone()));
         self.logs.push(self.own_log(), self.end_of_own_log(), entry);
         self.region.board.raise_applied(self.own_log(), position);
     }
@@ -173,7 +169,7 @@ impl Shard {
         if !self.region.alone() {
             for (index, event) in entry.events.iter().enumerate() {
                 if let Some(working) = batch.touched.get_mut(&super::merge::id_of(event)) {
-                    Arc::make_mut(&mut working.aggregate).place(event.dot(), log_entry.at(index));
+                    std::sync::Arc::make_mut(&mut working.aggregate).place(event.dot(), log_entry.at(index));
                 }
             }
         }

@@ -158,7 +158,6 @@ impl Shard {
         if mutation::on("relay-unsynced") {
             self.show_early(&batch);
         }
-        self.states.commit_begins(self.id);
         let commit = self.region.store_of(self.id).commit(batch.take_transaction());
         self.under_way.push_back(Box::pin(async move {
             let result = commit.await;
@@ -218,8 +217,6 @@ impl Shard {
                 self.logs.forget(self.own_log());
                 self.standing = standing;
                 self.standing.post(&self.region, self.id);
-                // What was committed though nobody knew is on the board only now, and whoever projected until then had not heard of it.
-                self.states.forget(self.id);
                 self.failed = false;
                 // What was committed though nobody knew may have left verdicts for views, and notices in any shard.
                 self.region.board.count_verdicts(self.id, 1);

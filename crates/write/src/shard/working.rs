@@ -105,10 +105,6 @@ impl Working {
         self.aggregate.can_close(settled)
     }
 
-    pub fn before(&self) -> &Arc<Aggregate> {
-        &self.before
-    }
-
     /// The length of the tail before the batch.
     pub fn open_before(&self) -> usize {
         self.before.open()
