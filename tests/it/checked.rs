@@ -23,7 +23,8 @@ const ATTEMPTS_MAX: usize = 3;
 /// The model of the simulated clients: each command leaves a mark of its own.
 fn options() -> Options {
     let text = include_str!("../sim/src/model.toml");
-    let text = text.replace("VERSION", "1").replace("WINDOW", "24h").replace("EXTRA_FIELD", "").replace("EXTRA_ARG", "");
+    let text = text.replace("NOTE_RULE", "'latest'").replace("VERSION", "1").replace("WINDOW", "24h");
+    let text = text.replace("EXTRA_FIELD", "").replace("EXTRA_ARG", "");
     Options { model: text, shards: SHARDS }
 }
 
