@@ -4,7 +4,7 @@ use super::job::Job;
 use super::working::Working;
 use super::{Batch, Shard};
 use crate::keys::state;
-use crate::limits::{HOT_AGGREGATES_MAX, MERGE_PAUSE};
+use crate::limits::{BATCH_MERGES_MAX, HOT_AGGREGATES_MAX, MERGE_PAUSE};
 use crate::{Accepted, LogEntry, Refused};
 use bytes::Bytes;
 use sterna_log::{AggregateId, LogId, Position};
@@ -53,6 +53,9 @@ impl Shard {
         self.hot.retain(|id| !batch.touched.contains_key(id));
         let changed = batch.touched.keys().filter(|id| keys.contains(&state::key(self.id, id, 0))).cloned();
         self.hot.extend(changed.take(HOT_AGGREGATES_MAX));
+        if batch.merges() {
+            self.merges_max = (batch.merged_events as usize / 2).max(1);
+        }
         let failed = self.failed;
         self.again(batch);
         self.failed = failed;
@@ -188,6 +191,9 @@ impl Shard {
     }
 
     fn merged(&mut self, batch: &mut Batch) {
+        if batch.merges() {
+            self.merges_max = BATCH_MERGES_MAX.min(self.merges_max * 2);
+        }
         for copied in batch.copied.drain(..) {
             self.logs.push(copied.log, copied.after, copied.entry);
         }

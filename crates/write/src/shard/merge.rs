@@ -7,7 +7,7 @@ use crate::keys::home::HomeRecord;
 use crate::keys::meta::{self, RegionRecord};
 use crate::keys::progress::ShardProgress;
 use crate::keys::{Unreadable, bell, log, progress};
-use crate::limits::{BATCH_BYTES_MAX, BATCH_MERGES_MAX, MERGE_READ_BYTES};
+use crate::limits::{BATCH_BYTES_MAX, MERGE_READ_BYTES};
 use crate::{Fence, LogEntry, Logs, MergeError, Merged, Region};
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -192,7 +192,7 @@ impl Shard {
                 let log = LogId { origin, shard: self.id };
                 self.read_pending(log, &progress).await?;
                 let mut queue = self.pending.remove(&origin).unwrap_or_default();
-                while events < BATCH_MERGES_MAX
+                while events < self.merges_max
                     && let Some(head) = queue.front()
                     && self.is_ready(head, &progress, &model)
                     && self.is_free(head)

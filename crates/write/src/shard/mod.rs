@@ -20,7 +20,7 @@ pub(crate) use merge::Standing;
 pub(crate) use working::settled;
 
 use crate::keys::progress::ShardProgress;
-use crate::limits::{BATCH_COMMANDS_MAX, BATCHES_IN_FLIGHT_MAX, QUEUED_COMMANDS_MAX, RECOVER_PAUSE};
+use crate::limits::{BATCH_COMMANDS_MAX, BATCH_MERGES_MAX, BATCHES_IN_FLIGHT_MAX, QUEUED_COMMANDS_MAX, RECOVER_PAUSE};
 use crate::{Fence, LogEntry, Logs, Metrics, Region, States};
 use batch::{Batch, Prepared};
 use futures::StreamExt;
@@ -68,6 +68,8 @@ pub(crate) struct Shard {
     reserved: HashSet<AggregateId>,
     under_way: FuturesOrdered<Boxed<'static, (Batch, Result<Committed, CommitError>)>>,
     merge_under_way: bool,
+    /// How many events a batch may merge: fewer after a conflict, so that who merges much gets its turn beside who writes little.
+    merges_max: usize,
     failed: bool,
     sweep: Sweep,
     /// There may be notices of void causes; some wait for a busy aggregate.
@@ -109,6 +111,7 @@ impl Shard {
             reserved: HashSet::default(),
             under_way: FuturesOrdered::new(),
             merge_under_way: false,
+            merges_max: BATCH_MERGES_MAX,
             failed: false,
             sweep,
             notices_due: true,
