@@ -62,7 +62,7 @@ impl Replication {
         let weak = || Arc::downgrade(&writer);
         let hand_over = HandOver { writer: weak(), peers: Arc::clone(&peers) };
         source.set_desk(Desk {
-            rights: Teller { writer: weak() },
+            rights: Teller { writer: weak(), broker: Arc::downgrade(&broker) },
             host: Host { writer: weak() },
             hand_over,
             registrar: Registrar { writer: weak() },

@@ -30,7 +30,7 @@ struct Asking {
     turn: tokio::sync::Mutex<()>,
     /// Peers that had less than was asked for: at which end of their log, and when.
     empty: Mutex<BTreeMap<RegionId, (Position, Instant)>>,
-    /// When a command last waited for rights.
+    /// When a command last waited for rights, here or in a region that asked for them.
     waited_at: Mutex<Option<Instant>>,
 }
 
@@ -75,7 +75,12 @@ impl Broker {
         }
     }
 
-    /// A command waits for rights of the counter, or did a moment ago: what is gathered for it stays here.
+    /// A command of another region waits for rights of the counter, and asked for them here.
+    pub fn note_waiting(&self, aggregate: &AggregateId, field: &Name, side: Side) {
+        *self.asking((aggregate.clone(), field.clone(), side)).waited_at.lock() = Some(self.env().now());
+    }
+
+    /// A command waits for rights of the counter, or did a moment ago: what is gathered for it stays where it is.
     pub fn is_gathering(&self, aggregate: &AggregateId, field: &Name, side: Side) -> bool {
         let counters = self.counters.lock();
         let waited_at = counters.get(&(aggregate.clone(), field.clone(), side)).and_then(|asking| *asking.waited_at.lock());

@@ -2,7 +2,8 @@
 //!
 //! A region moves rights ahead of need: what an increment brought is shared out as soon as it can't become void ([`spread`]), and a region
 //! whose own spends leave it with little fetches some from the richest before it has none. A command that lacks rights all the same asks for
-//! them ([`broker`]). Whoever is asked gives in a commit of its own ([`teller`]); the rights are usable where that entry is merged.
+//! them ([`broker`]). Whoever is asked gives in a commit of its own ([`teller`]); the rights are usable where that entry is merged. While a
+//! command gathers, neither its region nor those that it asked move the counter's rights ahead of need: they would take back what was given.
 
 mod broker;
 mod spread;

@@ -62,6 +62,23 @@ async fn a_spend_larger_than_any_region_s_part_gathers_rights() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn what_is_gathered_for_a_command_is_not_fetched_back() {
+    let cluster = Cluster::open(22).await;
+    restock(&cluster, "us", "tea", 72, None).await;
+    cluster.pause(3).await;
+    cluster.cut("ap", "eu");
+    cluster.pause(4).await;
+    let refused = reserve(&cluster, "ap", "tea", 72).await.expect_err("eu's part is out of reach");
+    assert!(matches!(refused, Refused::BoundReached { .. }), "{refused}");
+    cluster.pause(1).await;
+    let given: f64 = NAMES.iter().map(|name| cluster[name].labelled("sterna_replicate_rights_asked_total", "given")).sum();
+    assert_eq!(given, 1.0, "us gave what it had, and leaves it there");
+    cluster.heal("ap", "eu");
+    cluster.pause(3).await;
+    reserve(&cluster, "ap", "tea", 72).await.expect("all regions together have it");
+}
+
+#[tokio::test(start_paused = true)]
 async fn both_bounds_hold_and_what_a_spend_frees_can_be_used_again() {
     let cluster = Cluster::open(13).await;
     let sit = async |name: &str, count: i64| cluster[name].run("product", "bus", "sit", json!({ "count": count }), None).await;
