@@ -14,7 +14,7 @@ const fn caught(name: &'static str, seed: u64) -> Mutation {
 
 /// Every fault that the issue asks for.
 pub const MUTATIONS: &[Mutation] = &[
-    caught("deps-ignored", 4),
+    caught("deps-ignored", 5),
     caught("void-half-undone", 3),
     caught("unsettled-rights", 81),
     caught("settled-too-early", 4),
