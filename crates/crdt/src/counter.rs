@@ -4,38 +4,49 @@
 //! in 128 bits, so that nothing is lost, and clamped when read.
 
 use crate::{Dot, RegionId, Update, VersionVector};
+use imbl::Vector;
 use serde::{Deserialize, Serialize};
-use std::collections::VecDeque;
 
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub(crate) struct Counter {
     /// Of the base and of all open additions.
     pub(crate) sum: i128,
     pub(crate) base: bool,
-    /// In order of arrival, so that closing finds the first one first.
-    pub(crate) open: VecDeque<(Dot, i64)>,
+    /// In order of arrival, so that closing finds the first one first. Copies share it, however long it is.
+    pub(crate) open: Vector<(Dot, i64)>,
+    /// How many of the open ones are below zero, and above.
+    pub(crate) signs: [usize; 2],
 }
 
 impl Counter {
     pub fn add(&mut self, delta: i64, update: &Update, open: bool) {
         self.sum += i128::from(delta);
         if open {
-            self.open.push_back((update.dot, delta));
+            self.push_open(update.dot, delta);
         } else {
             self.base = true;
         }
     }
 
-    /// Takes away the base and the open additions that `seen` holds.
-    pub fn forget(&mut self, seen: &VersionVector) {
-        self.base = false;
-        self.open.retain(|(dot, _)| !seen.contains(*dot));
-        self.sum = self.open.iter().map(|(_, delta)| i128::from(*delta)).sum();
+    pub fn push_open(&mut self, dot: Dot, delta: i64) {
+        self.signs[usize::from(delta > 0)] += usize::from(delta != 0);
+        self.open.push_back((dot, delta));
     }
 
+    /// Takes away the base and the open additions that `seen` holds.
+    pub fn forget(&mut self, seen: &VersionVector) {
+        for (dot, delta) in std::mem::take(self).open.into_iter().filter(|(dot, _)| !seen.contains(*dot)) {
+            self.sum += i128::from(delta);
+            self.push_open(dot, delta);
+        }
+    }
+
+    /// Those of one update are next to each other.
     pub fn close(&mut self, dot: Dot) {
-        while let Some(at) = self.open.iter().position(|(d, _)| *d == dot) {
-            self.open.remove(at);
+        let Some(at) = self.open.iter().position(|(d, _)| *d == dot) else { return };
+        while self.open.get(at).is_some_and(|(d, _)| *d == dot) {
+            let (_, delta) = self.open.remove(at);
+            self.signs[usize::from(delta > 0)] -= usize::from(delta != 0);
             self.base = true;
         }
     }
@@ -124,12 +135,16 @@ impl Counter {
     fn earned(&self, side: Side, lasting: &dyn Fn(Dot) -> bool) -> i128 {
         let sign = if side == Side::Down { 1 } else { -1 };
         let mut earned = self.sum * sign;
-        let mut at = 0;
-        while let Some(&(dot, _)) = self.open.get(at) {
-            let update = self.open.range(at..).take_while(|(d, _)| *d == dot);
-            let (ops, delta) = update.fold((0, 0), |(ops, sum), (_, delta)| (ops + 1, sum + i128::from(*delta) * sign));
-            at += ops;
-            if delta > 0 && !lasting(dot) {
+        if self.signs[usize::from(sign > 0)] == 0 {
+            return earned;
+        }
+        let mut open = self.open.iter().peekable();
+        while let Some((dot, delta)) = open.next() {
+            let mut delta = i128::from(*delta) * sign;
+            while let Some((_, more)) = open.next_if(|(same, _)| same == dot) {
+                delta += i128::from(*more) * sign;
+            }
+            if delta > 0 && !lasting(*dot) {
                 earned -= delta;
             }
         }

@@ -157,8 +157,11 @@ impl Counter {
     fn read(r: &mut Reader<'_>) -> Result<Self, DecodeError> {
         let head = r.take::<u64>()?;
         let sum = r.take::<i128>()?;
-        let open = (0..head >> 1).map(|_| Ok((r.take_dot()?, r.take::<i64>()?))).collect::<Result<_, _>>()?;
-        Ok(Self { sum, base: head & 1 == 1, open })
+        let mut counter = Self { sum, base: head & 1 == 1, ..Self::default() };
+        for _ in 0..head >> 1 {
+            counter.push_open(r.take_dot()?, r.take()?);
+        }
+        Ok(counter)
     }
 }
 

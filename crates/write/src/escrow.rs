@@ -90,7 +90,7 @@ impl<'a> Escrow<'a> {
         if mutation::on("unsettled-rights") {
             return true;
         }
-        let Some(open) = self.aggregate.tail.iter().rev().find(|open| open.update.dot == dot) else { return false };
+        let Some(open) = self.aggregate.tail.find(dot) else { return false };
         open.closed || !open.may_have_twin || open.cause_settled && open.position.is_some_and(|at| at <= self.settled(dot.incarnation))
     }
 

@@ -46,17 +46,8 @@ impl Aggregate {
     }
 
     fn with_finality(&self, rows: Vec<Row>) -> Vec<(Row, bool)> {
-        if rows.is_empty() {
-            return Vec::new();
-        }
-        let mut closed: Vec<Dot> = self.tail.iter().filter(|open| open.closed).map(Open::dot).collect();
-        closed.sort_unstable();
-        rows.into_iter()
-            .map(|row| {
-                let is_final = closed.binary_search(&row.loser).is_ok();
-                (row, is_final)
-            })
-            .collect()
+        let is_final = |row: &Row| self.tail.find(row.loser).is_some_and(|open| open.closed);
+        rows.into_iter().map(|row| (is_final(&row), row)).map(|(is_final, row)| (row, is_final)).collect()
     }
 
     /// A void event has a row, and one for each event that a person decided on it without knowing a twin that beats it.

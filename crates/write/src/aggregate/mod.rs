@@ -91,7 +91,7 @@ impl Aggregate {
         } else {
             self.fields.apply(&update, schema, false)?;
         }
-        let met = !update.seen.covers(&self.seen) && (update.competes() || self.tail.iter().any(|open| open.update.competes()));
+        let met = !update.seen.covers(&self.seen) && (update.competes() || self.tail.competes());
         self.seen.add(update.dot);
         self.clock = self.clock.max(update.order.clock);
         self.model_version = self.model_version.max(update.version);
@@ -175,7 +175,7 @@ impl Aggregate {
 
     /// The place of every event in the tail is known.
     pub fn is_placed(&self) -> bool {
-        self.tail.iter().all(|open| open.position.is_some())
+        self.tail.is_placed()
     }
 
     /// Own events of a record read from the store are in the log, at or before its end.

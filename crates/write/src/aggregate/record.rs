@@ -28,15 +28,11 @@ struct Record<'a> {
     #[serde(borrow)]
     fields: Cow<'a, [u8]>,
     keys: RecentKeys,
-    recent: Vec<Open>,
-    /// Runs of the numbers of the tail's chunks.
-    tail: Vec<(u32, u32)>,
-    tail_next: u32,
+    tail: Stored<'a>,
 }
 
 impl Aggregate {
     pub(crate) fn encode(&self) -> Vec<u8> {
-        let Stored { recent, runs, next } = self.tail.to_stored();
         let record = Record {
             seen: self.seen.clone(),
             clock: self.clock,
@@ -46,9 +42,7 @@ impl Aggregate {
             parked: self.parked.clone(),
             fields: Cow::Owned(self.checkpoint().encode()),
             keys: self.keys,
-            recent,
-            tail: runs,
-            tail_next: next,
+            tail: self.tail.stored(),
         };
         postcard::to_extend(&record, vec![FORMAT]).expect("a plain struct encodes")
     }
@@ -101,8 +95,7 @@ async fn join(snapshot: &dyn Snapshot, first: Bytes, shard: ShardId, id: &Aggreg
     }
     let bad = |error: Unreadable| damaged(error.to_string());
     let record = decode(&whole).map_err(bad)?;
-    let chunks = load_tail(snapshot, shard, id, &record.tail).await?;
-    let stored = Stored { recent: record.recent, runs: record.tail, next: record.tail_next };
+    let chunks = load_tail(snapshot, shard, id, &record.tail.runs).await?;
     let mut aggregate = Aggregate {
         seen: record.seen,
         clock: record.clock,
@@ -110,7 +103,7 @@ async fn join(snapshot: &dyn Snapshot, first: Bytes, shard: ShardId, id: &Aggreg
         model_version: record.model_version,
         voided: record.voided,
         parked: record.parked,
-        tail: Tail::from_stored(stored, chunks),
+        tail: Tail::from_stored(record.tail, chunks),
         contested: record.contested,
         keys: record.keys,
         chunks: 1 + usize::from(more),
@@ -131,7 +124,7 @@ async fn join(snapshot: &dyn Snapshot, first: Bytes, shard: ShardId, id: &Aggreg
 /// Of a whole record: how many events of the tail it has itself, and runs of the numbers of the tail's chunks.
 pub(crate) fn tail_of(record: &[u8]) -> Result<(usize, Vec<(u32, u32)>), Unreadable> {
     let record = decode(record)?;
-    Ok((record.recent.len(), record.tail))
+    Ok((record.tail.recent.len(), record.tail.runs.into_owned()))
 }
 
 /// How many events a tail's chunk has, by its first piece.
@@ -148,7 +141,7 @@ fn decode(bytes: &[u8]) -> Result<Record<'_>, Unreadable> {
     postcard::from_bytes(body).map_err(|e| bad(e.to_string()))
 }
 
-async fn load_tail(snapshot: &dyn Snapshot, shard: ShardId, id: &AggregateId, runs: &[(u32, u32)]) -> Result<Vec<Chunk>, ReadError> {
+async fn load_tail(snapshot: &dyn Snapshot, shard: ShardId, id: &AggregateId, runs: &[(u32, u32)]) -> Result<Vec<Vec<Open>>, ReadError> {
     let damaged = |why: String| ReadError::Unavailable(format!("{id}: {why}"));
     let numbers: Vec<u32> = runs.iter().flat_map(|&(first, count)| first..first + count).collect();
     let keys: Vec<Bytes> = numbers.iter().map(|number| tail::key(shard, id, *number, 0)).collect();
@@ -161,11 +154,10 @@ async fn load_tail(snapshot: &dyn Snapshot, shard: ShardId, id: &AggregateId, ru
             bytes.extend_from_slice(&next);
             piece += 1;
         }
-        let events = match bytes.split_first() {
+        chunks.push(match bytes.split_first() {
             Some((&FORMAT, body)) => postcard::from_bytes(body).map_err(|e| damaged(e.to_string()))?,
             _ => return Err(damaged("unknown format of a tail's chunk".to_owned())),
-        };
-        chunks.push(Chunk::new(number, events, true));
+        });
     }
     Ok(chunks)
 }

@@ -1,21 +1,37 @@
 //! Events that something concurrent may still join (DESIGN.md, section 4), in order of application.
 //!
 //! The newest are kept in the aggregate's record; older ones in chunks of their own, which are written once and changed only by a
-//! verdict. So a tail that grows while a region is away costs space, and neither a copy nor a rewrite of it for each command.
+//! verdict. Chunks and the index of their keys are persistent vectors and trees (RRB trees: Bagwell and Rompf, "RRB-Trees: Efficient Immutable
+//! Vectors", 2011), which copies share. So a tail that grows while a region is away costs space, and neither a copy, a search nor a
+//! rewrite of it for each command.
 
 use super::Open;
 use crate::limits::{TAIL_CHUNK_EVENTS, TAIL_INLINE_EVENTS_MAX};
+use imbl::{OrdSet, Vector};
+use serde::{Deserialize, Serialize};
+use std::borrow::Cow;
+use std::cmp::Ordering;
 use std::hash::{DefaultHasher, Hasher};
+use std::ops::{AddAssign, SubAssign};
 use std::sync::Arc;
 use sterna_crdt::{Action, Dot, Name, VersionVector};
 use sterna_log::Position;
 
 #[derive(Clone, Debug, Default)]
 pub struct Tail {
-    chunks: Vec<Arc<Chunk>>,
+    /// By number. An incarnation's events are in order of their dots.
+    chunks: Vector<Arc<Chunk>>,
+    /// Of all chunks together.
+    counts: Counts,
+    /// For each event in a chunk its key's hash and the chunk's number.
+    keys: OrdSet<(u64, u32)>,
     recent: Vec<Open>,
+    /// Of the chunks' numbers: first, and how many.
+    runs: Vec<(u32, u32)>,
     /// The next chunk's number.
     next: u32,
+    /// Numbers of chunks that the store does not have as they are here.
+    changed: Vec<u32>,
     /// Numbers of chunks that are gone and not yet cleared in the store.
     dropped: Vec<u32>,
 }
@@ -24,33 +40,80 @@ pub struct Tail {
 pub(crate) struct Chunk {
     pub number: u32,
     pub events: Vec<Open>,
-    /// Hashes of the events' keys, sorted.
-    hashes: Vec<u64>,
-    /// The last of its dots of each incarnation.
-    dots: VersionVector,
-    /// Some of the events are void, or deletes that win.
-    marked: bool,
-    /// The store has it as it is here.
-    stored: bool,
+    /// The last dot of each incarnation in this chunk and those before it, at least.
+    upto: VersionVector,
+    counts: Counts,
     /// The store has it, perhaps as it was.
     held: bool,
 }
 
+/// How many events there are.
+#[derive(Clone, Copy, PartialEq, Debug, Default)]
+struct Counts {
+    all: usize,
+    /// Void, or deletes that win.
+    marked: usize,
+    /// The verdict on their causes may change.
+    unsettled: usize,
+    /// Their places in their logs are not known.
+    unplaced: usize,
+    /// What they do may meet what is concurrent.
+    competing: usize,
+}
+
 /// What the record keeps of a tail.
-pub(crate) struct Stored {
-    pub recent: Vec<Open>,
-    /// Runs of chunk numbers: first, and how many.
-    pub runs: Vec<(u32, u32)>,
+#[derive(Serialize, Deserialize)]
+pub(crate) struct Stored<'a> {
+    pub recent: Cow<'a, [Open]>,
+    /// Of the chunks' numbers: first, and how many.
+    pub runs: Cow<'a, [(u32, u32)]>,
     pub next: u32,
 }
 
 impl Chunk {
-    pub fn new(number: u32, events: Vec<Open>, stored: bool) -> Self {
-        let mut hashes: Vec<u64> = events.iter().map(|open| hash(&open.key)).collect();
-        hashes.sort_unstable();
-        let dots = events.iter().map(Open::dot).collect();
-        let marked = events.iter().any(is_marked);
-        Self { number, events, hashes, dots, marked, stored, held: stored }
+    /// `upto` are the last dots of what is in the tail before it, at least.
+    fn new(number: u32, events: Vec<Open>, mut upto: VersionVector, held: bool) -> Self {
+        events.iter().for_each(|open| upto.add(open.dot()));
+        let counts = Counts::of(&events);
+        Self { number, events, upto, counts, held }
+    }
+
+    fn keys(&self) -> impl Iterator<Item = (u64, u32)> {
+        self.events.iter().map(|open| (hash(&open.key), self.number))
+    }
+}
+
+impl Counts {
+    fn of<'a>(events: impl IntoIterator<Item = &'a Open>) -> Self {
+        let mut counts = Self::default();
+        for open in events {
+            counts.all += 1;
+            counts.marked += usize::from(is_marked(open));
+            counts.unsettled += usize::from(!open.cause_settled);
+            counts.unplaced += usize::from(open.position.is_none());
+            counts.competing += usize::from(open.update.competes());
+        }
+        counts
+    }
+}
+
+impl AddAssign for Counts {
+    fn add_assign(&mut self, other: Self) {
+        self.all += other.all;
+        self.marked += other.marked;
+        self.unsettled += other.unsettled;
+        self.unplaced += other.unplaced;
+        self.competing += other.competing;
+    }
+}
+
+impl SubAssign for Counts {
+    fn sub_assign(&mut self, other: Self) {
+        self.all -= other.all;
+        self.marked -= other.marked;
+        self.unsettled -= other.unsettled;
+        self.unplaced -= other.unplaced;
+        self.competing -= other.competing;
     }
 }
 
@@ -64,11 +127,11 @@ impl Tail {
     }
 
     pub fn len(&self) -> usize {
-        self.chunks.iter().map(|chunk| chunk.events.len()).sum::<usize>() + self.recent.len()
+        self.counts.all + self.recent.len()
     }
 
     pub fn is_empty(&self) -> bool {
-        self.chunks.is_empty() && self.recent.is_empty()
+        self.len() == 0
     }
 
     pub fn push(&mut self, open: Open) {
@@ -76,109 +139,208 @@ impl Tail {
         if self.recent.len() >= TAIL_INLINE_EVENTS_MAX {
             let newer = self.recent.split_off(TAIL_CHUNK_EVENTS);
             let older = std::mem::replace(&mut self.recent, newer);
-            self.chunks.push(Arc::new(Chunk::new(self.next, older, false)));
+            self.changed.push(self.next);
+            self.append(self.next, older, false);
             self.next += 1;
         }
+    }
+
+    fn append(&mut self, number: u32, events: Vec<Open>, held: bool) {
+        let before = self.chunks.last().map_or_else(VersionVector::default, |last| last.upto.clone());
+        let chunk = Chunk::new(number, events, before, held);
+        self.note(&chunk);
+        extend(&mut self.runs, number);
+        self.chunks.push_back(Arc::new(chunk));
     }
 
     pub fn last_mut(&mut self) -> Option<&mut Open> {
         self.recent.last_mut()
     }
 
-    /// Those that `floor` does not hold. What it holds is passed over by chunks.
+    pub fn find(&self, dot: Dot) -> Option<&Open> {
+        let is = |open: &&Open| open.dot() == dot;
+        self.recent.iter().rev().find(is).or_else(|| self.chunks.get(self.chunk_of(dot))?.events.iter().find(is))
+    }
+
+    /// The index of the chunk that has this event, if one has it.
+    fn chunk_of(&self, dot: Dot) -> usize {
+        self.partition_point(|chunk| !chunk.upto.contains(dot))
+    }
+
+    fn chunk_numbered(&self, number: u32) -> usize {
+        self.partition_point(|chunk| chunk.number < number)
+    }
+
+    fn partition_point(&self, is_before: impl Fn(&Chunk) -> bool) -> usize {
+        let found = self.chunks.binary_search_by(|chunk| if is_before(chunk) { Ordering::Less } else { Ordering::Greater });
+        found.unwrap_or_else(|at| at)
+    }
+
+    /// Those that `floor` does not hold. The chunks before them are passed over.
     pub fn beyond<'a>(&'a self, floor: &'a VersionVector) -> impl Iterator<Item = &'a Open> {
-        let chunks = self.chunks.iter().filter(|chunk| !floor.covers(&chunk.dots));
+        let first = self.partition_point(|chunk| floor.covers(&chunk.upto));
+        let chunks = self.chunks.focus().narrow(first..).into_iter();
         chunks.flat_map(|chunk| &chunk.events).chain(&self.recent).filter(|open| !floor.contains(open.dot()))
     }
 
     /// Void events, and deletes that win. They are rare.
     pub fn marked(&self) -> impl Iterator<Item = &Open> {
-        let chunks = self.chunks.iter().filter(|chunk| chunk.marked);
-        chunks.flat_map(|chunk| &chunk.events).chain(&self.recent).filter(|open| is_marked(open))
+        self.with(|counts| counts.marked, is_marked)
+    }
+
+    /// Those on whose causes the verdict may change.
+    pub fn unsettled(&self) -> impl Iterator<Item = &Open> {
+        self.with(|counts| counts.unsettled, |open| !open.cause_settled)
+    }
+
+    /// Chunks without any are not looked at.
+    fn with(&self, count: impl Fn(&Counts) -> usize, is: impl Fn(&Open) -> bool) -> impl Iterator<Item = &Open> {
+        let chunks = Some(&self.chunks).filter(|_| count(&self.counts) > 0).into_iter().flatten();
+        let chunks = chunks.filter(move |chunk| count(&chunk.counts) > 0);
+        chunks.flat_map(|chunk| &chunk.events).chain(&self.recent).filter(move |open| is(open))
+    }
+
+    pub fn competes(&self) -> bool {
+        self.counts.competing > 0 || self.recent.iter().any(|open| open.update.competes())
+    }
+
+    /// The place of every event is known.
+    pub fn is_placed(&self) -> bool {
+        self.counts.unplaced == 0 && self.recent.iter().all(|open| open.position.is_some())
     }
 
     /// The events of one idempotency key.
     pub fn of_key<'a>(&'a self, key: &'a Name) -> impl Iterator<Item = &'a Open> {
         let hashed = hash(key);
-        let chunks = self.chunks.iter().filter(move |chunk| chunk.hashes.binary_search(&hashed).is_ok());
+        let numbers = self.keys.range((hashed, 0)..=(hashed, u32::MAX));
+        let chunks = numbers.filter_map(|(_, number)| self.chunks.get(self.chunk_numbered(*number)));
         chunks.flat_map(|chunk| &chunk.events).chain(&self.recent).filter(move |open| open.key == *key)
     }
 
     /// Changes the events that are picked. Returns how many.
     pub fn change(&mut self, pick: impl Fn(&Open) -> bool, change: impl Fn(&mut Open)) -> usize {
+        let picked: Vec<usize> = (0..).zip(&self.chunks).filter(|(_, chunk)| chunk.events.iter().any(&pick)).map(|(at, _)| at).collect();
         let mut changed = 0;
         let mut each = |events: &mut [Open]| events.iter_mut().filter(|open| pick(open)).for_each(|open| (changed += 1, change(open)).0);
-        for chunk in self.chunks.iter_mut().filter(|chunk| chunk.events.iter().any(&pick)) {
-            let chunk = Arc::make_mut(chunk);
-            chunk.stored = false;
-            each(&mut chunk.events);
-            chunk.marked = chunk.events.iter().any(is_marked);
-        }
+        picked.into_iter().for_each(|at| self.edit(at, true, &mut each));
         each(&mut self.recent);
         changed
     }
 
-    /// An own event gets its position once it is known. A stored chunk is not written again for that.
-    pub fn place(&mut self, dot: Dot, position: Position) {
-        let is = |open: &Open| open.dot() == dot;
-        if let Some(open) = self.recent.iter_mut().rev().find(|open| is(open)) {
-            open.position = Some(position);
-        } else if let Some(chunk) = self.chunks.iter_mut().rev().find(|chunk| chunk.events.iter().any(is)) {
-            Arc::make_mut(chunk).events.iter_mut().filter(|open| is(open)).for_each(|open| open.position = Some(position));
+    /// Changes the events of these dots.
+    pub fn change_at(&mut self, dots: &[Dot], change: impl Fn(&mut Open)) {
+        for dot in dots {
+            let each = |events: &mut [Open]| events.iter_mut().filter(|open| open.dot() == *dot).for_each(&change);
+            match self.recent.iter().any(|open| open.dot() == *dot) {
+                true => each(&mut self.recent),
+                false => self.edit(self.chunk_of(*dot), true, each),
+            }
         }
     }
 
-    /// Gives the events that are `lost` a position: an upper bound is enough.
-    pub fn place_all(&mut self, lost: impl Fn(&Open) -> bool, position: Position) {
-        for chunk in self.chunks.iter_mut().filter(|chunk| chunk.events.iter().any(&lost)) {
-            let events = &mut Arc::make_mut(chunk).events;
-            events.iter_mut().filter(|open| lost(open)).for_each(|open| open.position = Some(position));
+    fn edit(&mut self, at: usize, write: bool, edit: impl FnOnce(&mut [Open])) {
+        let Some(chunk) = self.chunks.get_mut(at).map(Arc::make_mut) else { return };
+        edit(&mut chunk.events);
+        self.counts -= chunk.counts;
+        chunk.counts = Counts::of(&chunk.events);
+        self.counts += chunk.counts;
+        if write {
+            self.changed.push(chunk.number);
         }
-        self.recent.iter_mut().filter(|open| lost(open)).for_each(|open| open.position = Some(position));
+    }
+
+    /// An own event gets its position once it is known. A stored chunk is not written again for that.
+    pub fn place(&mut self, dot: Dot, position: Position) {
+        if let Some(open) = self.recent.iter_mut().rev().find(|open| open.dot() == dot) {
+            open.position = Some(position);
+        } else {
+            let place = |open: &mut Open| open.position = Some(position);
+            self.edit(self.chunk_of(dot), false, |events| events.iter_mut().filter(|open| open.dot() == dot).for_each(place));
+        }
+    }
+
+    /// Gives the events that are `lost` a position: an upper bound is enough. They have none.
+    pub fn place_all(&mut self, lost: impl Fn(&Open) -> bool, position: Position) {
+        let place = |events: &mut [Open]| events.iter_mut().filter(|open| lost(open)).for_each(|open| open.position = Some(position));
+        if self.counts.unplaced > 0 {
+            let unplaced: Vec<usize> = (0..).zip(&self.chunks).filter(|(_, chunk)| chunk.counts.unplaced > 0).map(|(at, _)| at).collect();
+            unplaced.into_iter().for_each(|at| self.edit(at, false, place));
+        }
+        place(&mut self.recent);
     }
 
     pub fn retain(&mut self, keep: impl Fn(&Open) -> bool) {
-        for chunk in self.chunks.iter_mut().filter(|chunk| !chunk.events.iter().all(&keep)) {
-            let left = chunk.events.iter().filter(|open| keep(open)).cloned().collect();
-            *chunk = Arc::new(Chunk { held: chunk.held, ..Chunk::new(chunk.number, left, false) });
+        self.recent.retain(&keep);
+        let shrinking: Vec<Arc<Chunk>> = self.chunks.iter().filter(|chunk| !chunk.events.iter().all(&keep)).cloned().collect();
+        for chunk in shrinking {
+            let at = self.chunk_numbered(chunk.number);
+            self.forget(&chunk);
+            let left: Vec<Open> = chunk.events.iter().filter(|open| keep(open)).cloned().collect();
+            if left.is_empty() {
+                self.chunks.remove(at);
+                self.dropped.extend(chunk.held.then_some(chunk.number));
+            } else {
+                let left = Chunk::new(chunk.number, left, chunk.upto.clone(), chunk.held);
+                self.note(&left);
+                self.changed.push(left.number);
+                self.chunks.set(at, Arc::new(left));
+            }
         }
-        self.recent.retain(keep);
-        let few = self.len() <= TAIL_CHUNK_EVENTS;
-        if few {
-            let mut all: Vec<Open> = self.chunks.iter().flat_map(|chunk| chunk.events.iter().cloned()).collect();
-            all.append(&mut self.recent);
-            self.recent = all;
+        if self.len() <= TAIL_CHUNK_EVENTS && !self.chunks.is_empty() {
+            let chunks = std::mem::take(&mut self.chunks);
+            chunks.iter().for_each(|chunk| self.forget(chunk));
+            self.dropped.extend(chunks.iter().filter(|chunk| chunk.held).map(|chunk| chunk.number));
+            self.recent = chunks.iter().flat_map(|chunk| &chunk.events).chain(&self.recent).cloned().collect();
         }
-        let gone = |chunk: &Arc<Chunk>| few || chunk.events.is_empty();
-        self.dropped.extend(self.chunks.iter().filter(|chunk| gone(chunk) && chunk.held).map(|chunk| chunk.number));
-        self.chunks.retain(|chunk| !gone(chunk));
+        self.runs.clear();
+        self.chunks.iter().for_each(|chunk| extend(&mut self.runs, chunk.number));
+    }
+
+    /// Counts and keys.
+    fn note(&mut self, chunk: &Chunk) {
+        self.counts += chunk.counts;
+        self.keys.extend(chunk.keys());
+    }
+
+    fn forget(&mut self, chunk: &Chunk) {
+        self.counts -= chunk.counts;
+        chunk.keys().for_each(|key| _ = self.keys.remove(&key));
     }
 
     /// The chunks to write, and whether the store has an older version; they count as written from now on. And the numbers of those to clear.
     pub fn take_changes(&mut self) -> (Vec<(Arc<Chunk>, bool)>, Vec<u32>) {
-        let mut written = Vec::new();
-        for chunk in self.chunks.iter_mut().filter(|chunk| !chunk.stored) {
-            let held = chunk.held;
-            (Arc::make_mut(chunk).stored, Arc::make_mut(chunk).held) = (true, true);
-            written.push((Arc::clone(chunk), held));
+        let mut changed = std::mem::take(&mut self.changed);
+        changed.sort_unstable();
+        changed.dedup();
+        let mut written = Vec::with_capacity(changed.len());
+        for number in changed {
+            let at = self.chunk_numbered(number);
+            if let Some(chunk) = self.chunks.get_mut(at).filter(|chunk| chunk.number == number) {
+                let held = std::mem::replace(&mut Arc::make_mut(chunk).held, true);
+                written.push((Arc::clone(chunk), held));
+            }
         }
         (written, std::mem::take(&mut self.dropped))
     }
 
-    pub fn to_stored(&self) -> Stored {
-        let mut runs: Vec<(u32, u32)> = Vec::new();
-        for chunk in &self.chunks {
-            match runs.last_mut() {
-                Some((first, count)) if *first + *count == chunk.number => *count += 1,
-                _ => runs.push((chunk.number, 1)),
-            }
-        }
-        Stored { recent: self.recent.clone(), runs, next: self.next }
+    pub fn stored(&self) -> Stored<'_> {
+        Stored { recent: Cow::Borrowed(&self.recent), runs: Cow::Borrowed(&self.runs), next: self.next }
     }
 
-    /// `chunks` are those that the runs name, in order.
-    pub fn from_stored(stored: Stored, chunks: Vec<Chunk>) -> Self {
-        Self { chunks: chunks.into_iter().map(Arc::new).collect(), recent: stored.recent, next: stored.next, dropped: Vec::new() }
+    /// `chunks` are the events of those that the runs name, in order.
+    pub fn from_stored(stored: Stored<'_>, chunks: Vec<Vec<Open>>) -> Self {
+        let mut tail = Self { recent: stored.recent.into_owned(), next: stored.next, ..Self::default() };
+        let numbers = stored.runs.iter().flat_map(|&(first, count)| first..first + count);
+        numbers.zip(chunks).for_each(|(number, events)| tail.append(number, events, true));
+        tail
+    }
+}
+
+/// Adds a number to runs of them.
+fn extend(runs: &mut Vec<(u32, u32)>, number: u32) {
+    match runs.last_mut() {
+        Some((first, count)) if *first + *count == number => *count += 1,
+        _ => runs.push((number, 1)),
     }
 }
 

@@ -33,8 +33,8 @@ impl Aggregate {
         if dots.is_empty() {
             return Vec::new();
         }
-        self.tail.change(|open| !open.void && dots.contains(&open.dot()), |open| open.void = true);
-        self.tail.iter().filter(|open| dots.contains(&open.dot())).cloned().collect()
+        self.tail.change_at(dots, |open| open.void = true);
+        dots.iter().filter_map(|dot| self.tail.find(*dot)).cloned().collect()
     }
 
     /// The events that one of `causes`, which are void, caused are void from now on. Returns those that were not before.
@@ -64,7 +64,7 @@ impl Aggregate {
 
     /// Causes of events in the tail on which the verdict may still change.
     pub(crate) fn unsettled_causes(&self) -> impl Iterator<Item = &CauseOf> {
-        self.tail.iter().filter(|open| !open.cause_settled).filter_map(|open| open.cause.as_ref())
+        self.tail.unsettled().filter_map(|open| open.cause.as_ref())
     }
 
     /// What an idempotency key did here, by the events in the tail, and these events: the first is the one with the effect. `of` and its

@@ -105,7 +105,7 @@ impl Shard {
 
     /// The verdict on this event, which `held` may have, is final.
     fn is_settled(&self, (kind, id, dot): &CauseOf, held: &Aggregate) -> bool {
-        let Some(open) = held.tail().find(|open| open.dot() == *dot) else { return held.seen.contains(*dot) };
+        let Some(open) = held.tail.find(*dot) else { return held.seen.contains(*dot) };
         let origin = dot.incarnation.region();
         let log = LogId { origin, shard: self.shard_of(kind, id) };
         let position = open.position.unwrap_or_else(|| self.region.board.applied(log.shard).get(origin));

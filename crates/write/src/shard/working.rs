@@ -280,10 +280,9 @@ fn write_ledger(id: &AggregateId, before: &Aggregate, (rows_before, rows_after):
     if rows_before.is_empty() && rows_after.is_empty() {
         return;
     }
-    let mut closed_before: Vec<Dot> = before.tail.iter().filter(|open| open.closed).map(|open| open.update.dot).collect();
-    closed_before.sort_unstable();
+    let was_final = |row: &Row| before.tail.find(row.loser).is_some_and(|open| open.closed);
     let keyed = |rows: Rows| -> BTreeMap<bytes::Bytes, LedgerRecord> {
-        let open = rows.iter().filter(|(row, _)| closed_before.binary_search(&row.loser).is_err());
+        let open = rows.iter().filter(|(row, _)| !was_final(row));
         open.map(|(row, is_final)| LedgerRecord::of(id, row, *is_final)).map(|record| (record.key(), record)).collect()
     };
     let (before, after) = (keyed(rows_before), keyed(rows_after));
