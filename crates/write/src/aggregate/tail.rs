@@ -356,3 +356,143 @@ fn hash(key: &Name) -> u64 {
     hasher.write(key.as_bytes());
     hasher.finish()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::{Open, Tail};
+    use proptest::prelude::*;
+    use std::collections::BTreeMap;
+    use std::sync::Arc;
+    use sterna_crdt::{Action, Clock, Dot, Incarnation, Name, Op, Order, RegionId, Update, VersionVector};
+    use sterna_log::Position;
+
+    #[derive(Clone, Debug)]
+    enum Step {
+        /// Of region, key and whether its place is known.
+        Push(u8, u8, bool),
+        Void(usize),
+        Place(usize),
+        PlaceAll,
+        /// Drops those whose number leaves this rest.
+        Drop(usize),
+        /// Writes what changed, and perhaps reads it again.
+        Store(bool),
+    }
+
+    fn steps() -> impl Strategy<Value = Vec<Step>> {
+        let step = prop_oneof![
+            80 => (0..3_u8, 0..40_u8, any::<bool>()).prop_map(|(region, key, placed)| Step::Push(region, key, placed)),
+            4 => (0..400_usize).prop_map(Step::Void),
+            4 => (0..400_usize).prop_map(Step::Place),
+            1 => Just(Step::PlaceAll),
+            2 => (0..4_usize).prop_map(Step::Drop),
+            8 => any::<bool>().prop_map(Step::Store),
+        ];
+        prop::collection::vec(step, 1..400)
+    }
+
+    fn open(region: u8, n: u64, key: u8, position: Option<Position>) -> Open {
+        let incarnation = Incarnation::new(RegionId(region.into()), 1);
+        let order = Order { clock: Clock::from_ms(n), incarnation };
+        let action = if key == 0 { Action::Delete { wins: true } } else { Action::Add(1) };
+        let ops = vec![Op { field: Name::from("n"), key: None, action }];
+        let update = Update { dot: Dot { incarnation, n }, seen: VersionVector::default(), order, version: 1, ops: ops.into() };
+        Open {
+            update: Arc::new(update),
+            position,
+            key: format!("key-{key}").into(),
+            body_hash: [0; 16],
+            answer: None,
+            rank: order,
+            cause: None,
+            targets: Vec::new(),
+            may_have_twin: true,
+            void: false,
+            cause_settled: key % 5 != 1,
+            closed: false,
+        }
+    }
+
+    fn place(n: u64) -> Position {
+        Position::new(1, [n as u8; 10], 0)
+    }
+
+    /// What the store has, by the chunk's number.
+    fn store(tail: &mut Tail, held: &mut BTreeMap<u32, Vec<Open>>) {
+        let (written, dropped) = tail.take_changes();
+        for (chunk, was_held) in written {
+            assert_eq!(held.insert(chunk.number, chunk.events.clone()).is_some(), was_held);
+        }
+        dropped.iter().for_each(|number| assert!(held.remove(number).is_some()));
+    }
+
+    proptest! {
+        #[test]
+        fn a_tail_is_the_list_of_its_events(steps in steps()) {
+            let (mut tail, mut plain, mut held) = (Tail::default(), Vec::<Open>::new(), BTreeMap::new());
+            let mut made = [0; 3];
+            for step in steps {
+                match step {
+                    Step::Push(region, key, placed) => {
+                        made[usize::from(region)] += 1;
+                        let n = made[usize::from(region)];
+                        let event = open(region, n, key, placed.then(|| place(n)));
+                        tail.push(event.clone());
+                        plain.push(event);
+                    }
+                    Step::Void(at) => {
+                        if let Some(event) = plain.get_mut(at) {
+                            event.void = true;
+                            tail.change_at(&[event.dot()], |open| open.void = true);
+                        }
+                    }
+                    Step::Place(at) => {
+                        if let Some(event) = plain.get_mut(at) {
+                            event.position = Some(place(at as u64));
+                            tail.place(event.dot(), place(at as u64));
+                        }
+                    }
+                    Step::PlaceAll => {
+                        let lost = |open: &Open| open.position.is_none() && open.dot().incarnation.region() == RegionId(0);
+                        tail.place_all(lost, place(9));
+                        plain.iter_mut().filter(|open| lost(open)).for_each(|open| open.position = Some(place(9)));
+                    }
+                    Step::Drop(rest) => {
+                        tail.retain(|open| open.dot().n % 4 != rest as u64);
+                        plain.retain(|open| open.dot().n % 4 != rest as u64);
+                    }
+                    Step::Store(again) => {
+                        store(&mut tail, &mut held);
+                        if again {
+                            let stored = tail.stored();
+                            let chunks = stored.runs.iter().flat_map(|&(first, count)| first..first + count).map(|n| held[&n].clone());
+                            let chunks: Vec<Vec<Open>> = chunks.collect();
+                            prop_assert_eq!(chunks.len(), held.len(), "nothing is left over in the store");
+                            tail = Tail::from_stored(stored, chunks);
+                            // A place is not written again.
+                            plain = tail.iter().cloned().collect();
+                        }
+                    }
+                }
+                prop_assert!(tail.iter().eq(&plain));
+                prop_assert_eq!(tail.len(), plain.len());
+                prop_assert_eq!(tail.is_placed(), plain.iter().all(|open| open.position.is_some()));
+                prop_assert_eq!(tail.competes(), plain.iter().any(|open| open.update.competes()));
+                prop_assert!(tail.unsettled().eq(plain.iter().filter(|open| !open.cause_settled)));
+                prop_assert!(tail.marked().eq(plain.iter().filter(|open| open.void || open.update.competes())));
+            }
+            let floor: VersionVector = plain.iter().take(plain.len() / 2).map(Open::dot).collect();
+            prop_assert!(tail.beyond(&floor).eq(plain.iter().filter(|open| !floor.contains(open.dot()))));
+            for key in 0..40 {
+                let key = Name::from(format!("key-{key}"));
+                prop_assert!(tail.of_key(&key).eq(plain.iter().filter(|open| open.key == key)));
+            }
+            for (region, last) in (0..3).zip(made) {
+                for n in 1..=last + 1 {
+                    let dot = Dot { incarnation: Incarnation::new(RegionId(region), 1), n };
+                    prop_assert_eq!(tail.find(dot), plain.iter().find(|open| open.dot() == dot));
+                }
+            }
+        }
+    }
+}
