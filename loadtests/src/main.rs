@@ -65,6 +65,9 @@ enum Workload {
     Idle,
     /// What a command costs while another region is away, so that tails grow, against what it cost when it had just gone
     Tail {
+        /// Commands made before, while it is there
+        #[arg(long, default_value_t = 300_000)]
+        warm: u64,
         /// Commands made while it is away
         #[arg(long, default_value_t = 1_000_000)]
         events: u64,
@@ -108,8 +111,8 @@ async fn main() -> Result<()> {
             tokio::time::sleep(Duration::from_secs(3)).await;
             println!("{} MB resident, idle", region.resident_mb()?);
         }
-        Workload::Tail { events, aggregates, window } => {
-            tail::run(&arguments.binary, &arguments.folder, events, aggregates, window).await?
+        Workload::Tail { warm, events, aggregates, window } => {
+            tail::run(&arguments.binary, &arguments.folder, (warm, events), aggregates, window).await?
         }
         Workload::Cardinality { rounds, commands } => {
             for _ in 0..rounds {

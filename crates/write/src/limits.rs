@@ -21,8 +21,8 @@ pub const HOT_AGGREGATES_MAX: usize = 32;
 /// A value's bytes in the store; larger records are chunked.
 pub const CHUNK_BYTES: usize = 64_000;
 /// Events of a tail that are kept in the aggregate's record; beyond it the older ones of them become a chunk.
-pub const TAIL_INLINE_EVENTS_MAX: usize = 32;
-pub const TAIL_CHUNK_EVENTS: usize = 16;
+pub const TAIL_INLINE_EVENTS_MAX: usize = 10;
+pub const TAIL_CHUNK_EVENTS: usize = 8;
 /// A busy shard closes longer tails too, as they are written with each command.
 pub const TAIL_PRESSING_EVENTS: usize = 8;
 /// Causes of events looked up at once, to learn whether they are settled.
