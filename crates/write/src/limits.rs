@@ -31,6 +31,8 @@ pub const CAUSES_MAX: usize = 1_024;
 pub const NOTICES_MAX: usize = 256;
 /// An aggregate's state.
 pub const AGGREGATE_BYTES_MAX: usize = 1_000_000;
+/// By how much its size is guessed too high at most, while it is small.
+pub const UNCOUNTED_BYTES_MAX: usize = 4_000;
 /// An aggregate's id, in characters.
 pub const ID_CHARS_MAX: usize = 128;
 /// An idempotency key, in bytes.

@@ -51,6 +51,8 @@ pub struct Aggregate {
     /// Of the record as stored: its chunks and bytes. Not part of the state.
     pub(crate) chunks: usize,
     pub(crate) bytes: usize,
+    /// Its state's bytes when they were last counted. Not part of it.
+    pub(crate) counted_bytes: usize,
 }
 
 impl Aggregate {

@@ -108,6 +108,7 @@ async fn join(snapshot: &dyn Snapshot, first: Bytes, shard: ShardId, id: &Aggreg
         keys: record.keys,
         chunks: 1 + usize::from(more),
         bytes: whole.len(),
+        counted_bytes: whole.len(),
         ..Aggregate::default()
     };
     let unfolded = match model.aggregate(&id.kind) {

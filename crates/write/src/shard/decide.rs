@@ -11,7 +11,7 @@ use crate::aggregate::{Aggregate, Open, targets};
 use crate::document::has_several;
 use crate::keys::home::HomeRecord;
 use crate::keys::idem;
-use crate::limits::AGGREGATE_BYTES_MAX;
+use crate::limits::{AGGREGATE_BYTES_MAX, UNCOUNTED_BYTES_MAX};
 use crate::writer::made_by;
 use crate::{Accepted, ETag, Escrow, Give, Refused, document_json};
 use std::sync::Arc;
@@ -263,14 +263,17 @@ impl Shard {
         Ok(reactions)
     }
 
-    /// Encodes only what may be too large.
+    /// Encodes only what may be too large, or what may have grown to much more than it was: batches have room for states as they are here.
     fn check_size(&self, job: &Job, working: &mut Working, schema: &AggregateType) -> Result<(), Refused> {
         working.bytes += 4 * job.args_json.len() + 64;
-        if working.bytes > AGGREGATE_BYTES_MAX {
+        // To count takes as long as the tail is; so it is done the more rarely.
+        let uncounted_max = UNCOUNTED_BYTES_MAX + 4 * working.aggregate.open();
+        if working.bytes > AGGREGATE_BYTES_MAX.min(2 * working.aggregate.counted_bytes + uncounted_max) {
             working.bytes = working.aggregate.state_bytes(schema);
-            if working.bytes > AGGREGATE_BYTES_MAX {
-                return Err(Refused::AggregateTooLarge { bytes: working.bytes, bytes_max: AGGREGATE_BYTES_MAX });
-            }
+            working.change().counted_bytes = working.bytes;
+        }
+        if working.bytes > AGGREGATE_BYTES_MAX {
+            return Err(Refused::AggregateTooLarge { bytes: working.bytes, bytes_max: AGGREGATE_BYTES_MAX });
         }
         Ok(())
     }
