@@ -396,7 +396,7 @@ mod tests {
         let order = Order { clock: Clock::from_ms(n), incarnation };
         let action = if key == 0 { Action::Delete { wins: true } } else { Action::Add(1) };
         let ops = vec![Op { field: Name::from("n"), key: None, action }];
-        let update = Update { dot: Dot { incarnation, n }, seen: VersionVector::default(), order, version: 1, ops: ops.into() };
+        let update = Update { dot: Dot { incarnation, n }, seen: VersionVector::default(), order, version: 1, ops };
         Open {
             update: Arc::new(update),
             position,
