@@ -51,6 +51,10 @@ impl Counter {
         }
     }
 
+    pub fn close_all(&mut self) {
+        *self = Self { sum: self.sum, base: !self.is_vacant(), ..Self::default() };
+    }
+
     pub fn is_vacant(&self) -> bool {
         !self.base && self.open.is_empty()
     }
@@ -106,6 +110,10 @@ impl Bounded {
 
     pub fn close(&mut self, dot: Dot) {
         self.cells.iter_mut().for_each(|(_, counter)| counter.close(dot));
+    }
+
+    pub fn close_all(&mut self) {
+        self.cells.iter_mut().for_each(|(_, counter)| counter.close_all());
     }
 
     pub fn is_vacant(&self) -> bool {

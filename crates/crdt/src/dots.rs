@@ -34,6 +34,11 @@ impl Dots {
         self.base |= self.drop_open(dot);
     }
 
+    pub fn close_all(&mut self) {
+        self.base = self.is_set();
+        self.open.clear();
+    }
+
     pub fn drop_open(&mut self, dot: Dot) -> bool {
         let found = self.open.binary_search(&dot);
         if let Ok(at) = found {

@@ -168,4 +168,16 @@ impl Field {
             _ => {}
         }
     }
+
+    pub(crate) fn close_all(&mut self, kind: &FieldKind) {
+        match (&mut self.0, kind) {
+            (State::Map(entries), FieldKind::Map(inner)) => entries.values_mut().for_each(|entry| entry.close_all(inner)),
+            (State::Register(register), FieldKind::Register(policy)) => register.close_all(policy),
+            (State::Counter(counter), _) => counter.close_all(),
+            (State::Bounded(bounded), _) => bounded.close_all(),
+            (State::Flag(dots), _) => dots.close_all(),
+            (State::Set(elements), _) => elements.values_mut().for_each(Dots::close_all),
+            _ => {}
+        }
+    }
 }

@@ -56,6 +56,17 @@ impl Fields {
         }
     }
 
+    /// [Closes](Self::close) every update that was applied; its cost is that of the state, however many are open.
+    pub fn close_all(&mut self, schema: &dyn Schema) {
+        self.presence.close_all();
+        self.deletes.open.clear();
+        for (name, field) in &mut self.fields {
+            if let Some(kind) = schema.kind(name) {
+                field.close_all(kind);
+            }
+        }
+    }
+
     /// Some update that is no mere delete has not been deleted.
     pub fn present(&self) -> bool {
         self.presence.is_set()

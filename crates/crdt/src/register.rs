@@ -69,6 +69,11 @@ impl Register {
         self.prune(policy);
     }
 
+    pub fn close_all(&mut self, policy: &Policy) {
+        self.values.iter_mut().for_each(|held| held.open = false);
+        self.prune(policy);
+    }
+
     pub fn winner(&self, policy: &Policy) -> Option<&Held> {
         match self.values.as_slice() {
             [] => None,

@@ -39,12 +39,15 @@ fn deliver(replica: &mut Replica<'_>, delivery: &Delivery) -> Result<(), TestCas
         let decoded = Fields::decode(&replica.fields.encode());
         prop_assert_eq!(decoded.as_ref(), Ok(&replica.fields));
     }
+    let mut closed_at_once = replica.fields.clone();
+    closed_at_once.close_all(&replica.schema);
     while let Some(next) = replica.open.first() {
         let (pick, ..) = picks.next().unwrap();
         let update = *if replica.open.len().is_multiple_of(2) { next } else { pick.get(&replica.open) };
         replica.close(update);
         prop_assert_eq!(visible(&replica.fields, &replica.schema), fold(&replica.applied, &replica.schema));
     }
+    prop_assert_eq!(closed_at_once, replica.fields.clone());
     Ok(())
 }
 

@@ -51,7 +51,7 @@ impl Aggregate {
     /// The state's size once nothing of it is open: what it costs to keep, however long regions are apart.
     pub(crate) fn state_bytes(&self, schema: &dyn Schema) -> usize {
         let mut fields = self.fields.clone();
-        self.tail.iter().filter(|open| !open.void).for_each(|open| fields.close(&open.update, schema));
+        fields.close_all(schema);
         fields.encode().len()
     }
 

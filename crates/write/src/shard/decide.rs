@@ -266,9 +266,7 @@ impl Shard {
     /// Encodes only what may be too large, or what may have grown to much more than it was: batches have room for states as they are here.
     fn check_size(&self, job: &Job, working: &mut Working, schema: &AggregateType) -> Result<(), Refused> {
         working.bytes += 4 * job.args_json.len() + 64;
-        // To count takes as long as the tail is; so it is done the more rarely.
-        let uncounted_max = UNCOUNTED_BYTES_MAX + 4 * working.aggregate.open();
-        if working.bytes > AGGREGATE_BYTES_MAX.min(2 * working.aggregate.counted_bytes + uncounted_max) {
+        if working.bytes > AGGREGATE_BYTES_MAX.min(2 * working.aggregate.counted_bytes + UNCOUNTED_BYTES_MAX) {
             working.bytes = working.aggregate.state_bytes(schema);
             working.change().counted_bytes = working.bytes;
         }
