@@ -139,7 +139,7 @@ impl Committer {
         }
         let keys = batch.into_keys();
         self.metrics.batch_keys.observe(keys.len() as f64);
-        self.shared.window.lock().record(self.version, keys.clone());
+        self.shared.window.lock().record(self.version, &keys);
         writes.commit().map_err(|error| {
             tracing::error!(%error, "the store can't commit any more");
             match error {

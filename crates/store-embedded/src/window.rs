@@ -25,9 +25,44 @@ pub(crate) struct Window {
     floor: Version,
 }
 
+/// The keys of a batch, one behind the other: a handle and an allocation a key would take more than the keys do.
 struct Run {
     version: Version,
-    keys: Vec<Bytes>,
+    bytes: Vec<u8>,
+    ends: Vec<u32>,
+}
+
+impl Run {
+    fn new(version: Version, keys: &[Bytes]) -> Self {
+        let mut run = Self { version, bytes: Vec::with_capacity(keys.iter().map(Bytes::len).sum()), ends: Vec::with_capacity(keys.len()) };
+        for key in keys {
+            run.bytes.extend_from_slice(key);
+            run.ends.push(u32::try_from(run.bytes.len()).expect("a batch is bounded"));
+        }
+        run
+    }
+
+    fn len(&self) -> usize {
+        self.ends.len()
+    }
+
+    fn key(&self, at: usize) -> &[u8] {
+        let begin = at.checked_sub(1).map_or(0, |before| self.ends[before]);
+        &self.bytes[begin as usize..self.ends[at] as usize]
+    }
+
+    fn keys(&self) -> impl Iterator<Item = &[u8]> {
+        (0..self.len()).map(|at| self.key(at))
+    }
+
+    fn has_any(&self, range: &Range<Bytes>) -> bool {
+        let (mut low, mut high) = (0, self.len());
+        while low < high {
+            let middle = low.midpoint(high);
+            if self.key(middle) < &*range.start { low = middle + 1 } else { high = middle }
+        }
+        low < self.len() && self.key(low) < &*range.end
+    }
 }
 
 impl Window {
@@ -55,16 +90,16 @@ impl Window {
     }
 
     /// Remembers what a batch wrote: its keys, in order.
-    pub(crate) fn record(&mut self, version: Version, keys: Vec<Bytes>) {
+    pub(crate) fn record(&mut self, version: Version, keys: &[Bytes]) {
         debug_assert!(keys.is_sorted());
         if keys.is_empty() {
             return;
         }
-        for key in &keys {
-            self.last.insert(self.hasher.hash_one(key), version);
+        for key in keys {
+            self.last.insert(self.hash(key), version);
         }
         self.keys += keys.len();
-        self.runs.push_back(Run { version, keys });
+        self.runs.push_back(Run::new(version, keys));
         // The newest batch stays, however large, so that there is always something to check against.
         while self.keys > self.keys_max && self.runs.len() > 1 {
             self.forget_oldest();
@@ -77,26 +112,25 @@ impl Window {
     }
 
     fn last_change(&self, key: &Bytes) -> Version {
-        let hash = self.hasher.hash_one(key);
-        self.last.get(&hash).copied().unwrap_or_default()
+        self.last.get(&self.hash(key)).copied().unwrap_or_default()
+    }
+
+    fn hash(&self, key: &[u8]) -> u64 {
+        self.hasher.hash_one(key)
     }
 
     fn range_changed(&self, range: &Range<Bytes>, read: Version) -> bool {
-        let newer = self.runs.iter().rev().take_while(|run| run.version > read);
-        newer.into_iter().any(|run| {
-            let at = run.keys.partition_point(|key| *key < range.start);
-            run.keys.get(at).is_some_and(|key| *key < range.end)
-        })
+        self.runs.iter().rev().take_while(|run| run.version > read).any(|run| run.has_any(range))
     }
 
     fn forget_oldest(&mut self) {
         let Some(run) = self.runs.pop_front() else {
             return;
         };
-        self.keys -= run.keys.len();
+        self.keys -= run.len();
         self.floor = run.version;
-        for key in &run.keys {
-            let hash = self.hasher.hash_one(key);
+        for key in run.keys() {
+            let hash = self.hash(key);
             if self.last.get(&hash) == Some(&run.version) {
                 self.last.remove(&hash);
             }
@@ -119,7 +153,7 @@ mod tests {
         let mut window = Window::new(keys_max, Version(10));
         for version in 11..=15 {
             let key = |prefix| Bytes::from(format!("{prefix}{version}"));
-            window.record(Version(version), vec![key("a"), key("b")]);
+            window.record(Version(version), &[key("a"), key("b")]);
         }
         window
     }
@@ -148,9 +182,9 @@ mod tests {
     #[test]
     fn a_batch_larger_than_the_window_is_still_known() {
         let mut window = Window::new(2, Version(0));
-        let keys = |n| (0..n).map(|n| Bytes::from(format!("{n}"))).collect();
-        window.record(Version(1), keys(2));
-        window.record(Version(2), keys(9));
+        let keys = |n| (0..n).map(|n| Bytes::from(format!("{n}"))).collect::<Vec<_>>();
+        window.record(Version(1), &keys(2));
+        window.record(Version(2), &keys(9));
         check(&window, 1, |t| _ = t.read_key(b"8")).unwrap_err();
         check(&window, 2, |t| _ = t.read_key(b"8")).unwrap();
     }
