@@ -79,7 +79,7 @@ mod tests {
         let shard = ShardId(0);
         let now = idem::bucket(Clock::from_ms(region.env.wall_ms()), window);
         let aggregate = AggregateId { kind: "a".into(), id: "1".into() };
-        let record = IdemRecord { body_hash: [0; 16], dots: Vec::new(), answer: None };
+        let record = IdemRecord { body_hash: [0; 16], dots: Default::default(), answer: None };
         let mut t = Transaction::blind();
         for age in 0..5 {
             t.put(idem::key(shard, now - age, &aggregate, "k"), record.encode());

@@ -27,6 +27,8 @@ pub const TAIL_CHUNK_EVENTS: usize = 8;
 pub const TAIL_PRESSING_EVENTS: usize = 8;
 /// Causes of events looked up at once, to learn whether they are settled.
 pub const CAUSES_MAX: usize = 1_024;
+/// Of how many events in tails these are the oldest causes.
+pub const TAILS_CAUSES_MAX: usize = 8_192;
 /// Notices of void causes looked at in one batch.
 pub const NOTICES_MAX: usize = 256;
 /// An aggregate's state.
@@ -37,6 +39,9 @@ pub const UNCOUNTED_BYTES_MAX: usize = 4_000;
 pub const ID_CHARS_MAX: usize = 128;
 /// An idempotency key, in bytes.
 pub const KEY_BYTES_MAX: usize = 255;
+/// Idempotency keys that an aggregate's own record has, and their bytes; others have records of their own.
+pub const RECENT_KEYS_MAX: usize = 4;
+pub const RECENT_KEYS_BYTES_MAX: usize = 480;
 /// A command's arguments, in bytes of JSON.
 pub const ARGS_BYTES_MAX: usize = 64_000;
 /// Decoded aggregates kept by one shard.

@@ -10,8 +10,8 @@ use sterna_env::HashMap;
 use sterna_log::{AggregateId, ShardId, shard_of};
 use sterna_store::ReadError;
 
-/// Reads aggregates: from the shards' caches where this process is the store's only writer, else from the store. Only what is
-/// durable is ever seen.
+/// Reads aggregates: from the shards' caches where this process is the store's only writer, else from the store, where the caches save decoding
+/// what nobody wrote since, and reading its tail. Only what is durable is ever seen.
 pub struct States {
     region: Arc<Region>,
     /// What this process committed last is current.
@@ -40,21 +40,23 @@ impl States {
     /// In the order of `ids`; `None` for one that never had an event.
     pub async fn get_many(&self, ids: &[AggregateId]) -> Result<Vec<Option<Arc<Aggregate>>>, ReadError> {
         let mut found: Vec<Option<Arc<Aggregate>>> = ids.iter().map(|id| self.cached(self.shard(id), id)).collect();
-        let missing: Vec<usize> = (0..ids.len()).filter(|&at| found[at].is_none()).collect();
+        let missing: Vec<usize> = (0..ids.len()).filter(|&at| !self.sole_writer || found[at].is_none()).collect();
         for (store, shards) in self.region.stores.parts(self.region.shards()) {
             let missing: Vec<usize> = missing.iter().copied().filter(|&at| shards.contains(&self.shard(&ids[at]).0)).collect();
             if missing.is_empty() {
                 continue;
             }
             let wanted: Vec<(ShardId, &AggregateId)> = missing.iter().map(|&at| (self.shard(&ids[at]), &ids[at])).collect();
+            let known: Vec<_> = missing.iter().map(|&at| found[at].take()).collect();
             let snapshot = store.snapshot().await?;
-            for (at, loaded) in missing.into_iter().zip(load(&*snapshot, &wanted, &self.region.model()).await?) {
-                found[at] = loaded.map(Arc::new);
+            for (at, loaded) in missing.into_iter().zip(load(&*snapshot, &wanted, &known, &self.region.model()).await?) {
+                found[at] = loaded;
             }
         }
         Ok(found)
     }
 
+    /// As this process knows it; others may have written it since, if there are others.
     pub(crate) fn cached(&self, shard: ShardId, id: &AggregateId) -> Option<Arc<Aggregate>> {
         let mut cache = self.shards[usize::from(shard.0)].lock();
         let held = cache.held.get_mut(id)?;
@@ -63,9 +65,7 @@ impl States {
     }
 
     pub(crate) fn put(&self, shard: ShardId, id: AggregateId, aggregate: Arc<Aggregate>) {
-        if self.sole_writer {
-            self.shards[usize::from(shard.0)].lock().put(id, aggregate);
-        }
+        self.shards[usize::from(shard.0)].lock().put(id, aggregate);
     }
 
     pub(crate) fn forget(&self, shard: ShardId) {

@@ -15,6 +15,7 @@ mod verdict;
 pub(crate) use ledger::Window;
 pub use open::Open;
 pub(crate) use open::{CauseOf, targets};
+pub(crate) use recent::Recent;
 pub use recent::RecentKeys;
 pub(crate) use record::{chunk_len, encode_chunk, encode_chunks, load, tail_of};
 pub use tail::Tail;
@@ -46,8 +47,10 @@ pub struct Aggregate {
     pub(crate) contested: bool,
     /// What was settled when nothing was found that can be closed. Not part of the state.
     closed_at: SmallVec<[(Incarnation, Position); 3]>,
-    /// Of records of idempotency keys. Not part of the state.
+    /// Its idempotency keys. Not part of the state.
     pub(crate) keys: RecentKeys,
+    /// How often its record was written. Not part of the state.
+    pub(crate) revision: u64,
     /// Of the record as stored: its chunks and bytes. Not part of the state.
     pub(crate) chunks: usize,
     pub(crate) bytes: usize,

@@ -10,15 +10,18 @@ use crate::limits::CHUNK_BYTES;
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 use std::borrow::Cow;
+use std::sync::Arc;
 use sterna_crdt::{Clock, Fields, VersionVector};
 use sterna_log::{AggregateId, ShardId};
 use sterna_model::Model;
 use sterna_store::{ReadError, Snapshot};
 
-const FORMAT: u8 = 2;
+const FORMAT: u8 = 3;
 
 #[derive(Serialize, Deserialize)]
 struct Record<'a> {
+    /// The first, as [`revision_of`] reads it alone.
+    revision: u64,
     seen: VersionVector,
     clock: Clock,
     model_version: u32,
@@ -27,13 +30,14 @@ struct Record<'a> {
     parked: Option<String>,
     #[serde(borrow)]
     fields: Cow<'a, [u8]>,
-    keys: RecentKeys,
+    keys: Cow<'a, RecentKeys>,
     tail: Stored<'a>,
 }
 
 impl Aggregate {
     pub(crate) fn encode(&self) -> Vec<u8> {
         let record = Record {
+            revision: self.revision,
             seen: self.seen.clone(),
             clock: self.clock,
             model_version: self.model_version,
@@ -41,7 +45,7 @@ impl Aggregate {
             contested: self.contested,
             parked: self.parked.clone(),
             fields: Cow::Owned(self.checkpoint().encode()),
-            keys: self.keys,
+            keys: Cow::Borrowed(&self.keys),
             tail: self.tail.stored(),
         };
         postcard::to_extend(&record, vec![FORMAT]).expect("a plain struct encodes")
@@ -63,22 +67,30 @@ pub(crate) fn encode_chunk(chunk: &Chunk) -> Vec<Bytes> {
     (0..bytes.len()).step_by(CHUNK_BYTES).map(|at| bytes.slice(at..(at + CHUNK_BYTES).min(bytes.len()))).collect()
 }
 
-/// Reads aggregates in the order of `wanted`.
+/// Reads aggregates in the order of `wanted`. One that is `known` and was not written since is neither decoded nor is its tail read.
 pub(crate) async fn load(
     snapshot: &dyn Snapshot,
     wanted: &[(ShardId, &AggregateId)],
+    known: &[Option<Arc<Aggregate>>],
     model: &Model,
-) -> Result<Vec<Option<Aggregate>>, ReadError> {
+) -> Result<Vec<Option<Arc<Aggregate>>>, ReadError> {
     let keys: Vec<Bytes> = wanted.iter().map(|(shard, id)| state::key(*shard, id, 0)).collect();
     let first = snapshot.get_many(&keys).await?;
     let mut loaded = Vec::with_capacity(wanted.len());
-    for (chunk, (shard, id)) in first.into_iter().zip(wanted) {
-        loaded.push(match chunk {
-            None => None,
-            Some(chunk) => Some(join(snapshot, chunk, *shard, id, model).await?),
+    for ((chunk, (shard, id)), known) in first.into_iter().zip(wanted).zip(known) {
+        loaded.push(match (chunk, known) {
+            (None, _) => None,
+            (Some(chunk), Some(known)) if revision_of(&chunk) == Some(known.revision) => Some(Arc::clone(known)),
+            (Some(chunk), _) => Some(Arc::new(join(snapshot, chunk, *shard, id, model).await?)),
         });
     }
     Ok(loaded)
+}
+
+/// By the first chunk of a record.
+fn revision_of(first: &[u8]) -> Option<u64> {
+    let [_, FORMAT, body @ ..] = first else { return None };
+    postcard::take_from_bytes(body).ok().map(|(revision, _)| revision)
 }
 
 async fn join(snapshot: &dyn Snapshot, first: Bytes, shard: ShardId, id: &AggregateId, model: &Model) -> Result<Aggregate, ReadError> {
@@ -105,7 +117,8 @@ async fn join(snapshot: &dyn Snapshot, first: Bytes, shard: ShardId, id: &Aggreg
         parked: record.parked,
         tail: Tail::from_stored(record.tail, chunks),
         contested: record.contested,
-        keys: record.keys,
+        revision: record.revision,
+        keys: record.keys.into_owned(),
         chunks: 1 + usize::from(more),
         bytes: whole.len(),
         counted_bytes: whole.len(),

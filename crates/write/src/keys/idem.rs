@@ -1,10 +1,12 @@
-//! `i`, shard (2), bucket (4), type, 0, id, 0, key: what an idempotency key did to its aggregate.
+//! `i`, shard (2), bucket (4), type, 0, id, 0, key: what an idempotency key did to its aggregate. The newest ones are in the aggregate's record
+//! ([`RecentKeys`](crate::aggregate::RecentKeys)).
 //!
 //! A bucket is as long as the window, by the clock of the event, so that records expire by prefix; two buckets are alive at a time.
 
 use super::{Unreadable, decode, encode, put_text};
 use bytes::{BufMut, Bytes};
 use serde::{Deserialize, Serialize};
+use smallvec::SmallVec;
 use sterna_crdt::{Clock, Dot};
 use sterna_log::{AggregateId, ShardId};
 
@@ -16,7 +18,7 @@ const FORMAT: u8 = 1;
 pub struct IdemRecord {
     pub body_hash: [u8; 16],
     /// The events of this key, one for each region that accepted it.
-    pub dots: Vec<Dot>,
+    pub dots: SmallVec<[Dot; 1]>,
     /// The body that was answered, where it differs from the usual one.
     pub answer: Option<String>,
 }

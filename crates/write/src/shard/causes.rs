@@ -8,10 +8,11 @@ use super::{Batch, Job, Shard};
 use crate::LogEntry;
 use crate::aggregate::{Aggregate, CauseOf};
 use crate::keys::void;
-use crate::limits::{CAUSES_MAX, NOTICES_MAX};
+use crate::limits::{CAUSES_MAX, NOTICES_MAX, TAILS_CAUSES_MAX};
 use bytes::Bytes;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
+use sterna_crdt::Order;
 use sterna_log::{AggregateId, Cause, LogId, ShardId, shard_of};
 use sterna_store::{Page, ReadError, Snapshot};
 
@@ -76,15 +77,7 @@ impl Shard {
 
     /// Learns which causes of events in these aggregates' tails are settled, so that the verdicts on them are final.
     pub(super) async fn settle_causes(&mut self, swept: &[AggregateId], batch: &mut Batch) -> Result<(), ReadError> {
-        let tails = swept.iter().filter_map(|id| batch.touched.get(id));
-        let causes: BTreeSet<CauseOf> = tails.flat_map(|working| working.aggregate.unsettled_causes().cloned()).take(CAUSES_MAX).collect();
-        if causes.is_empty() {
-            return Ok(());
-        }
-        let ids: Vec<AggregateId> = causes.iter().map(|(kind, id, _)| AggregateId { kind: kind.clone(), id: id.clone() }).collect();
-        let held = Arc::clone(&self.states).get_many(&ids).await?;
-        let known = causes.into_iter().zip(held).filter_map(|(cause, held)| Some((cause, held?)));
-        let settled: BTreeSet<CauseOf> = known.filter(|(cause, held)| self.is_settled(cause, held)).map(|(cause, _)| cause).collect();
+        let settled = self.settled_causes(swept, batch).await?;
         if settled.is_empty() {
             return Ok(());
         }
@@ -101,6 +94,41 @@ impl Shard {
             working.settle_causes(&settled);
         }
         Ok(())
+    }
+
+    /// A log is settled from its beginning, so of each log the oldest causes are looked at first, and more of them only where some of those are
+    /// settled. In quiet times all are looked at, since one may wait for its own cause.
+    async fn settled_causes(&mut self, swept: &[AggregateId], batch: &Batch) -> Result<BTreeSet<CauseOf>, ReadError> {
+        let mut waiting: BTreeMap<LogId, BTreeSet<(Order, &CauseOf)>> = BTreeMap::new();
+        for open in swept
+            .iter()
+            .filter_map(|id| batch.touched.get(id))
+            .flat_map(|working| working.aggregate.tail.unsettled())
+            .take(TAILS_CAUSES_MAX)
+        {
+            let Some(cause) = &open.cause else { continue };
+            let (kind, id, dot) = cause;
+            let log = LogId { origin: dot.incarnation.region(), shard: self.shard_of(kind, id) };
+            waiting.entry(log).or_default().insert((open.rank, cause));
+        }
+        let mut settled = BTreeSet::new();
+        let mut room = CAUSES_MAX;
+        let mut step = if self.sweep.is_quiet() { (CAUSES_MAX / waiting.len().max(1)).max(1) } else { 1 };
+        while !waiting.is_empty() && room > 0 {
+            let mut asked = Vec::new();
+            for (log, causes) in &mut waiting {
+                let some = std::iter::from_fn(|| causes.pop_first()).take(step.min(room - asked.len()));
+                asked.extend(some.map(|(_, cause)| (*log, cause)));
+            }
+            let ids: Vec<AggregateId> = asked.iter().map(|(_, (kind, id, _))| AggregateId { kind: kind.clone(), id: id.clone() }).collect();
+            let held = Arc::clone(&self.states).get_many(&ids).await?;
+            let now = asked.iter().zip(held).filter(|((_, cause), held)| held.as_ref().is_some_and(|held| self.is_settled(cause, held)));
+            let now: Vec<(LogId, &CauseOf)> = now.map(|(asked, _)| *asked).collect();
+            waiting.retain(|log, causes| !causes.is_empty() && now.iter().any(|(settled, _)| settled == log));
+            settled.extend(now.into_iter().map(|(_, cause)| cause.clone()));
+            (room, step) = (room - asked.len(), step * 4);
+        }
+        Ok(settled)
     }
 
     /// The verdict on this event, which `held` may have, is final.

@@ -199,20 +199,25 @@ impl Shard {
         self.load_homes(snapshot, (entries, jobs), batch).await?;
         let now = idem::bucket(Clock::from_ms(self.region.env.wall_ms()), model.idempotency_window_ms);
         let mut keys: Vec<(AggregateId, Name, u32)> = Vec::new();
-        let known = |id: &AggregateId| batch.touched.get(id).is_some_and(|working| !working.aggregate.seen.is_empty());
         // A key that was made here is known only to this job, so only its own earlier attempt can have used it.
-        for job in jobs.iter().filter(|job| (!job.key_made || job.attempts > 0) && known(&job.command.aggregate)) {
+        for job in jobs.iter().filter(|job| !job.key_made || job.attempts > 0) {
             let id = &job.command.aggregate;
-            let Aggregate { clock: ahead, keys: recent, .. } = *batch.touched[id].aggregate;
+            let Some(working) = batch.touched.get_mut(id).filter(|working| !working.aggregate.seen.is_empty()) else { continue };
+            let Aggregate { clock: ahead, keys: recent, .. } = &*working.aggregate;
             // The newest first, since that one counts. An event from the future has its record there.
-            let newest = idem::bucket(ahead, model.idempotency_window_ms).max(now);
+            let newest = idem::bucket(*ahead, model.idempotency_window_ms).max(now);
             let mut buckets: SmallVec<[u32; 6]> = smallvec![newest, newest.saturating_sub(1), now, now.saturating_sub(1)];
             // A reaction may be delivered again long after its cause.
             if let Some(cause) = &job.command.cause {
                 let then = idem::bucket(cause.rank.clock, model.idempotency_window_ms);
                 buckets.extend((then..=then + 1).filter(|bucket| bucket + 1 < now));
             }
-            let looked_up = |at: usize| !buckets[..at].contains(&buckets[at]) && recent.may_hold(buckets[at], &job.key);
+            // What is in the aggregate's record is newer than what has one of its own.
+            if let Some(record) = buckets.iter().find_map(|bucket| recent.get(*bucket, &job.key)) {
+                working.records.insert(job.key.clone(), record.clone());
+                continue;
+            }
+            let looked_up = |at: usize| !buckets[..at].contains(&buckets[at]) && recent.may_have_record(buckets[at], &job.key);
             keys.extend((0..buckets.len()).filter(|at| looked_up(*at)).map(|at| (id.clone(), job.key.clone(), buckets[at])));
         }
         self.load_keys(snapshot, keys, batch).await?;
@@ -221,15 +226,16 @@ impl Shard {
 
     async fn load_aggregates(&mut self, snapshot: &dyn Snapshot, ids: Vec<AggregateId>, batch: &mut Batch) -> Result<(), ReadError> {
         let sole = self.sole_writer;
-        let (cached, missing): (Vec<_>, Vec<_>) =
-            ids.into_iter().map(|id| (sole.then(|| self.states.cached(self.id, &id)).flatten(), id)).partition(|(held, _)| held.is_some());
-        let wanted: Vec<_> = missing.iter().map(|(_, id)| (self.id, id)).collect();
-        let mut loaded = load(snapshot, &wanted, &self.region.model()).await?;
-        for aggregate in loaded.iter_mut().flatten() {
-            aggregate.place_all(self.region.me, self.end_of_own_log());
+        let known = ids.into_iter().map(|id| (self.states.cached(self.id, &id), id));
+        let (current, unsure): (Vec<_>, Vec<_>) = known.partition(|(held, _)| sole && held.is_some());
+        let (known, ids): (Vec<_>, Vec<_>) = unsure.into_iter().unzip();
+        let wanted: Vec<_> = ids.iter().map(|id| (self.id, id)).collect();
+        let mut loaded = load(snapshot, &wanted, &known, &self.region.model()).await?;
+        drop(known);
+        for aggregate in loaded.iter_mut().flatten().filter(|aggregate| !aggregate.is_placed()) {
+            Arc::make_mut(aggregate).place_all(self.region.me, self.end_of_own_log());
         }
-        let missing = missing.into_iter().zip(loaded).map(|((_, id), held)| (held.map(Arc::new), id));
-        for (held, id) in cached.into_iter().chain(missing) {
+        for (held, id) in current.into_iter().chain(loaded.into_iter().zip(ids)) {
             if !sole && !mutation::on("idem-without-conflict") {
                 batch.transaction.read_key(&state::key(self.id, &id, 0));
             }

@@ -29,6 +29,8 @@ pub(super) struct Sweep {
     at: Option<Instant>,
     quiet_at: Option<Instant>,
     due: bool,
+    /// It is done because the shard did nothing for a while.
+    quiet: bool,
     /// Up to where each region's log was settled when that last changed.
     settled: Vec<Position>,
 }
@@ -46,6 +48,7 @@ impl Sweep {
             at: None,
             quiet_at: None,
             due: false,
+            quiet: false,
             settled: Vec::new(),
         }
     }
@@ -78,6 +81,10 @@ impl Sweep {
 
     pub fn is_due(&self) -> bool {
         self.due
+    }
+
+    pub fn is_quiet(&self) -> bool {
+        self.quiet
     }
 
     /// The shard is at work.
@@ -115,6 +122,7 @@ impl Shard {
         }
         self.sweep.at = None;
         let quiet = !busy && self.sweep.quiet_at.is_some_and(|at| at <= now);
+        self.sweep.quiet = quiet;
         let (busy, taken): (Vec<_>, Vec<_>) = self.sweep.take(quiet).into_iter().partition(|id| self.busy.contains(id));
         busy.iter().for_each(|id| self.sweep.add(id, true));
         match taken.is_empty() && quiet && (self.sweep.more || self.sweep.search.is_some()) {

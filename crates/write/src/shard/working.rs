@@ -1,6 +1,6 @@
 //! An aggregate as a batch changes it.
 
-use crate::aggregate::{Aggregate, CauseOf, Open, Window, encode_chunk, encode_chunks};
+use crate::aggregate::{Aggregate, CauseOf, Open, Recent, Tail, Window, encode_chunk, encode_chunks};
 use crate::keys::idem::{self, IdemRecord};
 use crate::keys::ledger::LedgerRecord;
 use crate::keys::parked::ParkedRecord;
@@ -177,9 +177,17 @@ impl Working {
             }
             write_tail(id, aggregate, shard, t);
         }
-        for (bucket, key) in &self.records_changed {
-            aggregate.keys.add(*bucket, key);
+        for (bucket, key) in self.records_changed.drain(..) {
+            let Some(record) = self.records.get(&key).cloned() else { continue };
+            for moved in aggregate.keys.add(Recent { bucket, key, record }) {
+                t.put(idem::key(shard, moved.bucket, id, &moved.key), moved.record.encode());
+            }
         }
+        for (bucket, key) in left_keys(&self.voided, &aggregate.tail, region) {
+            aggregate.keys.remove(bucket, &key);
+            t.clear_key(&idem::key(shard, bucket, id, &key));
+        }
+        aggregate.revision += 1;
         let chunks = encode_chunks(aggregate);
         (aggregate.chunks, aggregate.bytes) = (chunks.len(), self.bytes);
         for (chunk, value) in chunks.iter().enumerate() {
@@ -187,11 +195,6 @@ impl Working {
         }
         for chunk in chunks.len()..self.chunks_before {
             t.clear_key(&state::key(shard, id, chunk as u8));
-        }
-        for (bucket, key) in self.records_changed.drain(..) {
-            if let Some(record) = self.records.get(&key) {
-                t.put(idem::key(shard, bucket, id, &key), record.encode());
-            }
         }
         match (self.before.parked.as_deref(), self.aggregate.parked.as_deref()) {
             // What it lacks is not told again: it has not less than before.
@@ -233,11 +236,6 @@ impl Working {
                 t.put(void::notice(shard, &target, &cause), PRESENT);
                 self.noticed.push(shard);
             }
-            // A reaction of a void cause leaves its key to the one of the cause that has the effect.
-            if open.cause.is_some() && self.aggregate.tail.of_key(&open.key).all(|other| other.void) {
-                let bucket = idem::bucket(open.update.order.clock, region.model().idempotency_window_ms);
-                t.clear_key(&idem::key(shard, bucket, id, &open.key));
-            }
             self.verdicts += 1;
             let why = if open.cause.is_some() { "reaction" } else { "command" };
             metrics.voided.with_label_values(&[&*id.kind, why]).inc();
@@ -249,6 +247,13 @@ impl Working {
 }
 
 const PRESENT: Bytes = Bytes::from_static(&[1]);
+
+/// A reaction of a void cause leaves its key to the one of the cause that has the effect.
+fn left_keys(voided: &[Open], tail: &Tail, region: &Region) -> Vec<(u32, Name)> {
+    let leaves = |open: &&Open| open.cause.is_some() && tail.of_key(&open.key).all(|other| other.void);
+    let window_ms = region.model().idempotency_window_ms;
+    voided.iter().filter(leaves).map(|open| (idem::bucket(open.update.order.clock, window_ms), open.key.clone())).collect()
+}
 
 /// Up to where every member has applied the log of an incarnation's region.
 pub(crate) fn settled(region: &Region, shard: ShardId, incarnation: Incarnation) -> Position {

@@ -1,9 +1,14 @@
-//! A tail's length is a metric, whenever the process began.
+//! A tail's length is a metric, whenever the process began; and who knows a tail does not read it.
 
 use crate::cluster::{MODEL, TestRegion, converge, memory, open_counted, open_with};
+use bytes::Bytes;
 use prometheus::Registry;
+use std::ops::Range;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
+use sterna_env::Boxed;
+use sterna_store::{CommitError, Committed, Limits, Page, ReadError, Snapshot, Store, Transaction, Version};
 
 const MEMBERS: [&str; 2] = ["a", "b"];
 
@@ -47,4 +52,76 @@ async fn what_was_open_before_the_process_began_is_counted_too() {
     let pair = [a, b];
     converge(&pair).await;
     becomes(&second, 0.0).await;
+}
+
+/// Counts the chunks of tails that are read from it.
+struct Watched {
+    inner: Arc<dyn Store>,
+    chunks: Arc<AtomicUsize>,
+}
+
+struct WatchedSnapshot {
+    inner: Box<dyn Snapshot>,
+    chunks: Arc<AtomicUsize>,
+}
+
+impl Store for Watched {
+    fn limits(&self) -> &Limits {
+        self.inner.limits()
+    }
+
+    fn snapshot(&self) -> Boxed<'_, Result<Box<dyn Snapshot>, ReadError>> {
+        Box::pin(async move {
+            let snapshot = WatchedSnapshot { inner: self.inner.snapshot().await?, chunks: Arc::clone(&self.chunks) };
+            Ok(Box::new(snapshot) as Box<dyn Snapshot>)
+        })
+    }
+
+    fn commit(&self, t: Transaction) -> Boxed<'static, Result<Committed, CommitError>> {
+        self.inner.commit(t)
+    }
+
+    fn watch(&self, key: Bytes, seen: Version) -> Boxed<'static, Result<(), ReadError>> {
+        self.inner.watch(key, seen)
+    }
+}
+
+impl Snapshot for WatchedSnapshot {
+    fn version(&self) -> Version {
+        self.inner.version()
+    }
+
+    fn get_many<'a>(&'a self, keys: &'a [Bytes]) -> Boxed<'a, Result<Vec<Option<Bytes>>, ReadError>> {
+        self.chunks.fetch_add(keys.iter().filter(|key| key.starts_with(b"t")).count(), Ordering::Relaxed);
+        self.inner.get_many(keys)
+    }
+
+    fn scan<'a>(&'a self, range: Range<Bytes>, page: Page) -> Boxed<'a, Result<Vec<(Bytes, Bytes)>, ReadError>> {
+        self.inner.scan(range, page)
+    }
+}
+
+#[tokio::test]
+async fn where_others_may_write_too_a_tail_is_read_again_only_once_it_was_written() {
+    let chunks = Arc::new(AtomicUsize::new(0));
+    let store: Arc<dyn Store> = Arc::new(Watched { inner: memory(false), chunks: Arc::clone(&chunks) });
+    let add = async |region: &TestRegion| {
+        region.run("c", "add_item", r#"{"sku":"tea","quantity":1}"#, None).await.expect("it is valid");
+    };
+    let first = open_with("a", &MEMBERS, Arc::clone(&store), MODEL).await.expect("it is empty");
+    let second = open_with("a", &MEMBERS, Arc::clone(&store), MODEL).await.expect("it fits");
+    for _ in 0..200 {
+        add(&first).await;
+    }
+    assert_eq!((first.open("c").await, chunks.load(Ordering::Relaxed)), (200, 0), "who wrote it knows it");
+    add(&second).await;
+    let read = chunks.swap(0, Ordering::Relaxed);
+    assert!(read >= 200 / 10, "who did not write it reads it: {read}");
+    add(&second).await;
+    assert_eq!(chunks.swap(0, Ordering::Relaxed), 0);
+    add(&first).await;
+    assert!(chunks.load(Ordering::Relaxed) >= 200 / 10, "another one has written it");
+    assert_eq!(first.open("c").await, 203);
+    let state = first.state("c").await;
+    assert_eq!(state["state"]["items"]["tea"], 203, "{state}");
 }
