@@ -100,12 +100,8 @@ impl Shard {
     /// settled. In quiet times all are looked at, since one may wait for its own cause.
     async fn settled_causes(&mut self, swept: &[AggregateId], batch: &Batch) -> Result<BTreeSet<CauseOf>, ReadError> {
         let mut waiting: BTreeMap<LogId, BTreeSet<(Order, &CauseOf)>> = BTreeMap::new();
-        for open in swept
-            .iter()
-            .filter_map(|id| batch.touched.get(id))
-            .flat_map(|working| working.aggregate.tail.unsettled())
-            .take(TAILS_CAUSES_MAX)
-        {
+        let tails = swept.iter().filter_map(|id| batch.touched.get(id));
+        for open in tails.flat_map(|working| working.aggregate.tail.unsettled()).take(TAILS_CAUSES_MAX) {
             let Some(cause) = &open.cause else { continue };
             let (kind, id, dot) = cause;
             let log = LogId { origin: dot.incarnation.region(), shard: self.shard_of(kind, id) };
@@ -113,7 +109,8 @@ impl Shard {
         }
         let mut settled = BTreeSet::new();
         let mut room = CAUSES_MAX;
-        let mut step = if self.sweep.is_quiet() { (CAUSES_MAX / waiting.len().max(1)).max(1) } else { 1 };
+        let quiet = self.sweep.is_quiet();
+        let mut step = if quiet { (CAUSES_MAX / waiting.len().max(1)).max(1) } else { 1 };
         while !waiting.is_empty() && room > 0 {
             let mut asked = Vec::new();
             for (log, causes) in &mut waiting {
@@ -124,7 +121,7 @@ impl Shard {
             let held = Arc::clone(&self.states).get_many(&ids).await?;
             let now = asked.iter().zip(held).filter(|((_, cause), held)| held.as_ref().is_some_and(|held| self.is_settled(cause, held)));
             let now: Vec<(LogId, &CauseOf)> = now.map(|(asked, _)| *asked).collect();
-            waiting.retain(|log, causes| !causes.is_empty() && now.iter().any(|(settled, _)| settled == log));
+            waiting.retain(|log, causes| !causes.is_empty() && (quiet || now.iter().any(|(settled, _)| settled == log)));
             settled.extend(now.into_iter().map(|(_, cause)| cause.clone()));
             (room, step) = (room - asked.len(), step * 4);
         }
