@@ -93,8 +93,10 @@ async fn what_a_dying_region_took_is_sent_again_if_it_is_a_read_or_has_a_key_and
         ("/admin/views/v/rebuild", false, &|| client.request(Method::POST, "/admin/views/v/rebuild").key("k")),
     ];
     for (path, again, request) in cases {
+        // A server that was never checked counts as up, and one that died until it was checked again.
+        is(&balancer, "us-east", "DOWN").await;
         let dying = Stub::start(east, Manner::Dies).await;
-        is_up(&balancer, "us-east").await;
+        is(&balancer, "us-east", "UP").await;
         // Who has no answer, or none but that there is none, does not know what became of it.
         let answer = request().try_send().await;
         assert_eq!(dying.saw(path), 1, "{path} reached the region that died of it");
@@ -103,10 +105,10 @@ async fn what_a_dying_region_took_is_sent_again_if_it_is_a_read_or_has_a_key_and
     }
 }
 
-/// Polls until the balancer would send clients of a region's prefix to it.
-async fn is_up(balancer: &Balancer, region: &str) {
-    let line = format!(r#"haproxy_server_status{{proxy="near_{region}",server="{region}",state="UP"}} 1"#);
-    eventually(&format!("{region} is up"), async || {
+/// Polls until the balancer takes a region's own server for that.
+async fn is(balancer: &Balancer, region: &str, state: &str) {
+    let line = format!(r#"haproxy_server_status{{proxy="near_{region}",server="{region}",state="{state}"}} 1"#);
+    eventually(&format!("{region} is {state}"), async || {
         let told = balancer.stats.get("/metrics").try_send().await?.text();
         if told.contains(&line) { Ok(()) } else { Err("it is not".to_owned()) }
     })
