@@ -29,22 +29,26 @@ impl Aggregate {
     fn fold(&self, schema: &dyn Schema) -> Result<Fields, ApplyError> {
         let mut fields = self.checkpoint.as_deref().unwrap_or(&self.fields).clone();
         if self.checkpoint.is_some() {
-            for open in self.tail.iter().filter(|open| !open.closed) {
-                match open.void {
-                    true => void(&mut fields, &open.update, schema)?,
-                    false => fields.apply(&open.update, schema, true)?,
-                }
-            }
+            apply(&mut fields, self.tail.iter(), schema)?;
         }
         Ok(fields)
     }
 
-    /// As a record is read: what it holds is the checkpoint.
-    pub(super) fn unfold(&mut self, schema: &dyn Schema) -> Result<(), ApplyError> {
-        if !self.tail.is_empty() {
-            self.checkpoint = Some(Arc::new(std::mem::take(&mut self.fields)));
-            self.fold_again(schema)?;
+    /// As a record is read: what it holds is the checkpoint. Where only events came since it was `known`, whose chunks are the first of the tail's,
+    /// these are folded alone.
+    pub(super) fn unfold(&mut self, known: Option<&Self>, schema: &dyn Schema) -> Result<(), ApplyError> {
+        if self.tail.is_empty() {
+            return Ok(());
         }
+        self.checkpoint = Some(Arc::new(std::mem::take(&mut self.fields)));
+        let known = known.filter(|known| known.parked.is_none() && known.checkpoint() == self.checkpoint());
+        let Some((known, behind)) = known.and_then(|known| Some((known, self.tail.behind(&known.tail)?))) else {
+            return self.fold_again(schema);
+        };
+        let mut fields = known.fields.clone();
+        apply(&mut fields, behind, schema)?;
+        debug_assert_eq!(Ok(&fields), self.fold(schema).as_ref(), "a fold of what came since and a fold of all");
+        self.fields = fields;
         Ok(())
     }
 
@@ -59,6 +63,17 @@ impl Aggregate {
     pub(super) fn checkpoint(&self) -> &Fields {
         self.checkpoint.as_deref().unwrap_or(&self.fields)
     }
+}
+
+/// The events of a tail. The checkpoint has the closed ones.
+fn apply<'a>(fields: &mut Fields, tail: impl Iterator<Item = &'a Open>, schema: &dyn Schema) -> Result<(), ApplyError> {
+    for open in tail.filter(|open| !open.closed) {
+        match open.void {
+            true => void(fields, &open.update, schema)?,
+            false => fields.apply(&open.update, schema, true)?,
+        }
+    }
+    Ok(())
 }
 
 /// A void event has no effect.

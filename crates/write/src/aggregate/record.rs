@@ -16,7 +16,7 @@ use sterna_log::{AggregateId, ShardId};
 use sterna_model::Model;
 use sterna_store::{ReadError, Snapshot};
 
-const FORMAT: u8 = 3;
+const FORMAT: u8 = 4;
 
 #[derive(Serialize, Deserialize)]
 struct Record<'a> {
@@ -67,7 +67,8 @@ pub(crate) fn encode_chunk(chunk: &Chunk) -> Vec<Bytes> {
     (0..bytes.len()).step_by(CHUNK_BYTES).map(|at| bytes.slice(at..(at + CHUNK_BYTES).min(bytes.len()))).collect()
 }
 
-/// Reads aggregates in the order of `wanted`. One that is `known` and was not written since is neither decoded nor is its tail read.
+/// Reads aggregates in the order of `wanted`. One that is `known` and was not written since is not decoded; of the tail of one that was, only
+/// the chunks are read that came since, as long as the others stay as they are.
 pub(crate) async fn load(
     snapshot: &dyn Snapshot,
     wanted: &[(ShardId, &AggregateId)],
@@ -81,7 +82,7 @@ pub(crate) async fn load(
         loaded.push(match (chunk, known) {
             (None, _) => None,
             (Some(chunk), Some(known)) if revision_of(&chunk) == Some(known.revision) => Some(Arc::clone(known)),
-            (Some(chunk), _) => Some(Arc::new(join(snapshot, chunk, *shard, id, model).await?)),
+            (Some(chunk), known) => Some(Arc::new(join(snapshot, chunk, *shard, id, known.as_deref(), model).await?)),
         });
     }
     Ok(loaded)
@@ -93,7 +94,14 @@ fn revision_of(first: &[u8]) -> Option<u64> {
     postcard::take_from_bytes(body).ok().map(|(revision, _)| revision)
 }
 
-async fn join(snapshot: &dyn Snapshot, first: Bytes, shard: ShardId, id: &AggregateId, model: &Model) -> Result<Aggregate, ReadError> {
+async fn join(
+    snapshot: &dyn Snapshot,
+    first: Bytes,
+    shard: ShardId,
+    id: &AggregateId,
+    known: Option<&Aggregate>,
+    model: &Model,
+) -> Result<Aggregate, ReadError> {
     let damaged = |why: String| ReadError::Unavailable(format!("{id}: {why}"));
     let more = first.first().copied().ok_or_else(|| damaged("empty record".to_owned()))?;
     let mut whole = first.slice(1..);
@@ -107,7 +115,10 @@ async fn join(snapshot: &dyn Snapshot, first: Bytes, shard: ShardId, id: &Aggreg
     }
     let bad = |error: Unreadable| damaged(error.to_string());
     let record = decode(&whole).map_err(bad)?;
-    let chunks = load_tail(snapshot, shard, id, &record.tail.runs).await?;
+    let known = known.filter(|known| known.tail.has_first_of(&record.tail));
+    let empty = Tail::default();
+    let known_tail = known.map_or(&empty, |known| &known.tail);
+    let chunks = load_tail(snapshot, shard, id, record.tail.beyond(known_tail).collect()).await?;
     let mut aggregate = Aggregate {
         seen: record.seen,
         clock: record.clock,
@@ -115,7 +126,7 @@ async fn join(snapshot: &dyn Snapshot, first: Bytes, shard: ShardId, id: &Aggreg
         model_version: record.model_version,
         voided: record.voided,
         parked: record.parked,
-        tail: Tail::from_stored(record.tail, chunks),
+        tail: Tail::from_stored(record.tail, known_tail, chunks),
         contested: record.contested,
         revision: record.revision,
         keys: record.keys.into_owned(),
@@ -125,7 +136,7 @@ async fn join(snapshot: &dyn Snapshot, first: Bytes, shard: ShardId, id: &Aggreg
         ..Aggregate::default()
     };
     let unfolded = match model.aggregate(&id.kind) {
-        Some(of) => aggregate.unfold(of).map_err(|e| e.to_string()),
+        Some(of) => aggregate.unfold(known, of).map_err(|e| e.to_string()),
         None if aggregate.tail.is_empty() => Ok(()),
         None => Err(format!("the model has no aggregate type `{}`", id.kind)),
     };
@@ -155,9 +166,8 @@ fn decode(bytes: &[u8]) -> Result<Record<'_>, Unreadable> {
     postcard::from_bytes(body).map_err(|e| bad(e.to_string()))
 }
 
-async fn load_tail(snapshot: &dyn Snapshot, shard: ShardId, id: &AggregateId, runs: &[(u32, u32)]) -> Result<Vec<Vec<Open>>, ReadError> {
+async fn load_tail(snapshot: &dyn Snapshot, shard: ShardId, id: &AggregateId, numbers: Vec<u32>) -> Result<Vec<Vec<Open>>, ReadError> {
     let damaged = |why: String| ReadError::Unavailable(format!("{id}: {why}"));
-    let numbers: Vec<u32> = runs.iter().flat_map(|&(first, count)| first..first + count).collect();
     let keys: Vec<Bytes> = numbers.iter().map(|number| tail::key(shard, id, *number, 0)).collect();
     let mut chunks = Vec::with_capacity(numbers.len());
     for (number, first) in numbers.into_iter().zip(snapshot.get_many(&keys).await?) {

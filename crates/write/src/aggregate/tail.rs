@@ -34,6 +34,8 @@ pub struct Tail {
     changed: Vec<u32>,
     /// Numbers of chunks that are gone and not yet cleared in the store.
     dropped: Vec<u32>,
+    /// How often chunks that the store has were changed or cleared there. While it stays, a number stands for the same events.
+    rewrites: u32,
 }
 
 #[derive(Clone, Debug)]
@@ -68,6 +70,7 @@ pub(crate) struct Stored<'a> {
     /// Of the chunks' numbers: first, and how many.
     pub runs: Cow<'a, [(u32, u32)]>,
     pub next: u32,
+    pub rewrites: u32,
 }
 
 impl Chunk {
@@ -320,19 +323,42 @@ impl Tail {
                 written.push((Arc::clone(chunk), held));
             }
         }
-        (written, std::mem::take(&mut self.dropped))
+        let dropped = std::mem::take(&mut self.dropped);
+        self.rewrites += u32::from(!dropped.is_empty() || written.iter().any(|(_, held)| *held));
+        (written, dropped)
     }
 
     pub fn stored(&self) -> Stored<'_> {
-        Stored { recent: Cow::Borrowed(&self.recent), runs: Cow::Borrowed(&self.runs), next: self.next }
+        Stored { recent: Cow::Borrowed(&self.recent), runs: Cow::Borrowed(&self.runs), next: self.next, rewrites: self.rewrites }
     }
 
-    /// `chunks` are the events of those that the runs name, in order.
-    pub fn from_stored(stored: Stored<'_>, chunks: Vec<Vec<Open>>) -> Self {
-        let mut tail = Self { recent: stored.recent.into_owned(), next: stored.next, ..Self::default() };
-        let numbers = stored.runs.iter().flat_map(|&(first, count)| first..first + count);
-        numbers.zip(chunks).for_each(|(number, events)| tail.append(number, events, true));
-        tail
+    /// The chunks of this tail, which was stored, are the first of the one that is stored now.
+    pub fn has_first_of(&self, stored: &Stored<'_>) -> bool {
+        let written = self.changed.is_empty() && self.dropped.is_empty();
+        written && self.rewrites == stored.rewrites && self.next <= stored.next
+    }
+
+    /// The tail that is stored now: its first chunks are those of `known`, and `chunks` are the events of the others, in order.
+    pub fn from_stored(stored: Stored<'_>, known: &Self, chunks: Vec<Vec<Open>>) -> Self {
+        let mut tail = known.clone();
+        let numbers: Vec<u32> = stored.beyond(known).collect();
+        numbers.into_iter().zip(chunks).for_each(|(number, events)| tail.append(number, events, true));
+        Self { recent: stored.recent.into_owned(), next: stored.next, rewrites: stored.rewrites, ..tail }
+    }
+
+    /// What came behind `known`, whose chunks are the first of this tail's: if nothing left it since, and no verdict changed.
+    pub fn behind(&self, known: &Self) -> Option<impl Iterator<Item = &Open>> {
+        let mut behind = self.chunks.focus().narrow(known.chunks.len()..).into_iter().flat_map(|chunk| &chunk.events).chain(&self.recent);
+        let same = |was: &Open, is: &Open| (was.dot(), was.void, was.closed) == (is.dot(), is.void, is.closed);
+        known.recent.iter().all(|was| behind.next().is_some_and(|is| same(was, is))).then_some(behind)
+    }
+}
+
+impl Stored<'_> {
+    /// The numbers of the chunks that `known` does not have, a tail whose chunks are the first of this one.
+    pub fn beyond(&self, known: &Tail) -> impl Iterator<Item = u32> {
+        let next = known.next;
+        self.runs.iter().flat_map(|&(first, count)| first..first + count).filter(move |number| *number >= next)
     }
 }
 
@@ -377,6 +403,8 @@ mod tests {
         Drop(usize),
         /// Writes what changed, and perhaps reads it again.
         Store(bool),
+        /// Writes what changed, and another process reads it, who knows what it read before.
+        Follow,
     }
 
     fn steps() -> impl Strategy<Value = Vec<Step>> {
@@ -387,6 +415,7 @@ mod tests {
             1 => Just(Step::PlaceAll),
             2 => (0..4_usize).prop_map(Step::Drop),
             8 => any::<bool>().prop_map(Step::Store),
+            8 => Just(Step::Follow),
         ];
         prop::collection::vec(step, 1..400)
     }
@@ -426,10 +455,23 @@ mod tests {
         dropped.iter().for_each(|number| assert!(held.remove(number).is_some()));
     }
 
+    /// As a process that knows `known` reads it.
+    fn read(tail: &Tail, known: &Tail, held: &BTreeMap<u32, Vec<Open>>) -> Tail {
+        let stored = tail.stored();
+        let chunks = stored.beyond(known).map(|number| held[&number].clone()).collect();
+        Tail::from_stored(stored, known, chunks)
+    }
+
+    /// Without its place, which is not always written.
+    fn plain_of(open: &Open) -> (Dot, bool) {
+        (open.dot(), open.void)
+    }
+
     proptest! {
         #[test]
         fn a_tail_is_the_list_of_its_events(steps in steps()) {
             let (mut tail, mut plain, mut held) = (Tail::default(), Vec::<Open>::new(), BTreeMap::new());
+            let mut follower = Tail::default();
             let mut made = [0; 3];
             for step in steps {
                 match step {
@@ -464,13 +506,24 @@ mod tests {
                     Step::Store(again) => {
                         store(&mut tail, &mut held);
                         if again {
-                            let stored = tail.stored();
-                            let chunks = stored.runs.iter().flat_map(|&(first, count)| first..first + count).map(|n| held[&n].clone());
-                            let chunks: Vec<Vec<Open>> = chunks.collect();
-                            prop_assert_eq!(chunks.len(), held.len(), "nothing is left over in the store");
-                            tail = Tail::from_stored(stored, chunks);
+                            let numbers: Vec<u32> = tail.stored().beyond(&Tail::default()).collect();
+                            prop_assert_eq!(numbers.len(), held.len(), "nothing is left over in the store");
+                            tail = read(&tail, &Tail::default(), &held);
                             // A place is not written again.
                             plain = tail.iter().cloned().collect();
+                        }
+                    }
+                    Step::Follow => {
+                        store(&mut tail, &mut held);
+                        let known = Some(&follower).filter(|known| known.has_first_of(&tail.stored()));
+                        let before = known.cloned();
+                        follower = read(&tail, known.unwrap_or(&Tail::default()), &held);
+                        prop_assert!(follower.iter().map(plain_of).eq(plain.iter().map(plain_of)));
+                        prop_assert_eq!((follower.len(), &follower.keys, &follower.runs), (tail.len(), &tail.keys, &tail.runs));
+                        if let Some(before) = before {
+                            let grown = plain.iter().map(plain_of).take(before.len()).eq(before.iter().map(plain_of));
+                            let behind = follower.behind(&before).map(|behind| behind.map(plain_of).collect::<Vec<_>>());
+                            prop_assert_eq!(behind, grown.then(|| plain.iter().skip(before.len()).map(plain_of).collect()));
                         }
                     }
                 }

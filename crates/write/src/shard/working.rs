@@ -250,6 +250,9 @@ const PRESENT: Bytes = Bytes::from_static(&[1]);
 
 /// A reaction of a void cause leaves its key to the one of the cause that has the effect.
 fn left_keys(voided: &[Open], tail: &Tail, region: &Region) -> Vec<(u32, Name)> {
+    if voided.is_empty() {
+        return Vec::new();
+    }
     let leaves = |open: &&Open| open.cause.is_some() && tail.of_key(&open.key).all(|other| other.void);
     let window_ms = region.model().idempotency_window_ms;
     voided.iter().filter(leaves).map(|open| (idem::bucket(open.update.order.clock, window_ms), open.key.clone())).collect()
