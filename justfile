@@ -14,7 +14,7 @@ test:
 
 # 200 seeds of a simulated cluster; SEED replays one; --first N --count M; --mutation NAME plants a fault; --list-mutations
 sim *ARGS:
-    cargo run --quiet -p sterna-sim -- {{ARGS}}
+    cargo run --quiet --config tests/sim/profile.toml -p sterna-sim -- {{ARGS}}
 
 # the engine fluvio and the spine over real Fluvio clusters; needs fluvio-run and fluvio (FLUVIO_BIN, or on PATH), and says so without
 test-fluvio *FILTERS:
