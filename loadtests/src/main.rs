@@ -116,13 +116,20 @@ async fn main() -> Result<()> {
         }
         Workload::Cardinality { rounds, commands } => {
             for _ in 0..rounds {
-                let mut rates = Vec::new();
+                let (mut made, mut rates) = (Vec::new(), Vec::new());
                 for aggregates in [1_000, 1_000_000] {
                     let region = start().await?;
-                    bulk::run(&region, 0, aggregates, aggregates, 4).await?;
+                    made.push(bulk::run(&region, 0, aggregates, aggregates, 4).await?);
                     rates.push(bulk::run(&region, aggregates, commands, aggregates, 4).await?);
                 }
-                println!("10^3: {:.0}/s, 10^6: {:.0}/s, ratio {:.2}", rates[0], rates[1], rates[1] / rates[0]);
+                let ratio = |rate: f64| rate / rates[0];
+                println!(
+                    "10^3: {:.0}/s; 10^6 that are there: {:.0}/s, ratio {:.2}; made: ratio {:.2}",
+                    rates[0],
+                    rates[1],
+                    ratio(rates[1]),
+                    ratio(made[1])
+                );
             }
         }
     }

@@ -13,13 +13,12 @@ use sterna_store::{Memory, Store};
 use sterna_store_embedded::{Embedded, Options as Folder};
 use sterna_write::Stores;
 
-/// What the read store may keep of its files in memory; documents are cached once more in the projector.
-const CACHE_BYTES: u64 = 16 << 20;
+/// A larger memtable holds up writers for longer when it is full.
+const MEMTABLE_BYTES_MAX: u64 = 64 << 20;
 /// Keys kept for conflict checks: what is written between a batch's snapshot and its commit, with room.
 const WRITE_WINDOW_KEYS: usize = 1 << 16;
 /// The projector alone writes the read store.
 const READ_WINDOW_KEYS: usize = 1 << 14;
-const READ_MEMTABLE_BYTES: u64 = 8 << 20;
 
 #[cfg(not(feature = "foundationdb"))]
 const ABSENT: &str = "the store's engine foundationdb is not in this build; build with `cargo build --release -p sterna --features foundationdb`, or set engine = \"embedded\" in [store]";
@@ -71,8 +70,9 @@ pub fn check_reactions(config: &Config, model: &Model) -> Result<()> {
 pub async fn open(config: &Config, env: &Env, registry: &prometheus::Registry, write_only: bool) -> Result<Opened> {
     check(config)?;
     let mut folders = Vec::new();
+    let memory = config.store.memory_bytes();
     let mut folder = |options: Folder| -> Result<Arc<Embedded>> {
-        let store = Embedded::open(Folder { registry: Some(registry.clone()), cache_bytes: CACHE_BYTES, ..options })?;
+        let store = Embedded::open(Folder { registry: Some(registry.clone()), cache_bytes: memory / 4, ..options })?;
         folders.push(Arc::clone(&store));
         Ok(store)
     };
@@ -80,7 +80,9 @@ pub async fn open(config: &Config, env: &Env, registry: &prometheus::Registry, w
     let mut clusters = Vec::new();
     let (write, copied) = match config.store.engine {
         StoreEngine::Embedded => {
-            let store = folder(Folder { window_keys: WRITE_WINDOW_KEYS, ..Folder::write(config.store.path.join("store")) })?;
+            let path = config.store.path.join("store");
+            let memtable_bytes = (memory / 4).min(MEMTABLE_BYTES_MAX);
+            let store = folder(Folder { window_keys: WRITE_WINDOW_KEYS, memtable_bytes, ..Folder::write(path) })?;
             let copied = store.copied();
             (Stores::from(store), copied)
         }
@@ -97,7 +99,8 @@ pub async fn open(config: &Config, env: &Env, registry: &prometheus::Registry, w
         _ if write_only => Arc::new(Memory::default()),
         StoreEngine::Embedded => {
             let path = config.store.path.join("read");
-            folder(Folder { window_keys: READ_WINDOW_KEYS, memtable_bytes: READ_MEMTABLE_BYTES, ..Folder::read(path) })?
+            let memtable_bytes = (memory / 8).min(MEMTABLE_BYTES_MAX);
+            folder(Folder { window_keys: READ_WINDOW_KEYS, memtable_bytes, ..Folder::read(path) })?
         }
         #[cfg(feature = "foundationdb")]
         StoreEngine::FoundationDb => {

@@ -17,6 +17,9 @@ pub struct StoreConfig {
     pub name: Option<String>,
     /// libfdb_c, where the system's linker does not find it.
     pub library: Option<PathBuf>,
+    /// What the embedded stores of the region keep in memory of their files and of what is still to be written to them; about, without what
+    /// waits for the disk.
+    pub memory_mb: Option<u32>,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Deserialize)]
@@ -67,6 +70,9 @@ impl StoreEngine {
     }
 }
 
+const MEMORY_MB: u32 = 64;
+const MEMORY_MB_MIN: u32 = 16;
+
 impl StoreConfig {
     /// Everything in a folder.
     pub fn embedded(path: PathBuf) -> Self {
@@ -84,6 +90,10 @@ impl StoreConfig {
         }
     }
 
+    pub fn memory_bytes(&self) -> u64 {
+        u64::from(self.memory_mb.unwrap_or(MEMORY_MB)) << 20
+    }
+
     fn has_path(&self) -> bool {
         !self.path.as_os_str().is_empty()
     }
@@ -95,6 +105,17 @@ impl StoreConfig {
         if embedded && !self.has_path() {
             let what = if self.engine == StoreEngine::Embedded { "the engine embedded" } else { "the read store, which is embedded," };
             return Err(format!("{what} needs store.path, a folder"));
+        }
+        match self.memory_mb {
+            Some(memory_mb) if !embedded => {
+                return Err(format!("store.memory_mb = {memory_mb} is for embedded stores, and there are none: remove it"));
+            }
+            Some(memory_mb) if memory_mb < MEMORY_MB_MIN => {
+                return Err(format!(
+                    "store.memory_mb = {memory_mb}; it must be at least {MEMORY_MB_MIN}, and is {MEMORY_MB} where it is not given"
+                ));
+            }
+            _ => {}
         }
         match (on_clusters, self.clusters.is_empty()) {
             (true, true) => Err("the engine foundationdb needs store.clusters = [{ file = \"/etc/foundationdb/fdb.cluster\" }]".to_owned()),
@@ -178,5 +199,10 @@ mod tests {
         assert!(nowhere.check(16).unwrap_err().contains("the read store, which is embedded, needs store.path"));
         assert_eq!(StoreConfig { read: StoreEngine::FoundationDb, ..nowhere }.check(16), Ok(()));
         assert!(ShardRange::try_from("7-0".to_owned()).is_err());
+        let memory = |memory_mb, engine| StoreConfig { memory_mb: Some(memory_mb), engine, read: engine, ..clusters(&["0-15"]) }.check(16);
+        assert!(memory(64, StoreEngine::FoundationDb).unwrap_err().contains("is for embedded stores"));
+        let embedded = |memory_mb| StoreConfig { memory_mb: Some(memory_mb), ..StoreConfig::embedded("data".into()) }.check(16);
+        assert!(embedded(15).unwrap_err().contains("must be at least 16"));
+        assert_eq!(embedded(16), Ok(()));
     }
 }
