@@ -23,7 +23,7 @@ pub const MUTATIONS: &[Mutation] = &[
     caught("own-rank-for-reactions", 96),
     caught("no-twin-check", 2),
     caught("conflict-against-state", 2),
-    caught("closed-too-early", 193),
+    caught("closed-too-early", 149),
     caught("ack-before-sync", 1),
     caught("relay-unsynced", 7),
     caught("after-unchecked", 0),
