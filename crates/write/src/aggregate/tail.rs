@@ -358,7 +358,7 @@ impl Stored<'_> {
     /// The numbers of the chunks that `known` does not have, a tail whose chunks are the first of this one.
     pub fn beyond(&self, known: &Tail) -> impl Iterator<Item = u32> {
         let next = known.next;
-        self.runs.iter().flat_map(|&(first, count)| first..first + count).filter(move |number| *number >= next)
+        self.runs.iter().flat_map(move |&(first, count)| first.max(next)..first + count)
     }
 }
 
