@@ -265,9 +265,15 @@ impl Tail {
     /// Gives the events that are `lost` a position: an upper bound is enough. They have none.
     pub fn place_all(&mut self, lost: impl Fn(&Open) -> bool, position: Position) {
         let place = |events: &mut [Open]| events.iter_mut().filter(|open| lost(open)).for_each(|open| open.position = Some(position));
-        if self.counts.unplaced > 0 {
-            let unplaced: Vec<usize> = (0..).zip(&self.chunks).filter(|(_, chunk)| chunk.counts.unplaced > 0).map(|(at, _)| at).collect();
-            unplaced.into_iter().for_each(|at| self.edit(at, false, place));
+        // Most often the newest ones are.
+        let (mut unplaced, mut at) = (self.counts.unplaced, self.chunks.len());
+        while unplaced > 0 {
+            at -= 1;
+            let here = self.chunks[at].counts.unplaced;
+            unplaced -= here;
+            if here > 0 {
+                self.edit(at, false, place);
+            }
         }
         place(&mut self.recent);
     }
@@ -349,7 +355,8 @@ impl Tail {
     /// What came behind `known`, whose chunks are the first of this tail's: if nothing left it since, and no verdict changed.
     pub fn behind(&self, known: &Self) -> Option<impl Iterator<Item = &Open>> {
         let mut behind = self.chunks.focus().narrow(known.chunks.len()..).into_iter().flat_map(|chunk| &chunk.events).chain(&self.recent);
-        let same = |was: &Open, is: &Open| (was.dot(), was.void, was.closed) == (is.dot(), is.void, is.closed);
+        let verdict = |open: &Open| (open.dot(), open.void, open.cause_settled, open.closed);
+        let same = |was: &Open, is: &Open| verdict(was) == verdict(is);
         known.recent.iter().all(|was| behind.next().is_some_and(|is| same(was, is))).then_some(behind)
     }
 }
