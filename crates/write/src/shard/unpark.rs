@@ -77,6 +77,7 @@ impl Shard {
             }
         }
         let Some(working) = batch.touched.get_mut(&id) else { return };
+        let caught_up = working.caught_up.is_some();
         let outcome = match (failed, whole) {
             (None, true) => {
                 tracing::info!(aggregate = %id, "is parked no more");
@@ -84,6 +85,10 @@ impl Shard {
             }
             (None, false) => {
                 working.change().parked = Some(reason);
+                if !caught_up {
+                    // Its log has a hole, which may take a while to be filled.
+                    return;
+                }
                 Unparked::More
             }
             (Some(why), _) => {
