@@ -141,4 +141,13 @@ async fn where_others_may_write_too_of_a_tail_only_what_came_since_is_read() {
     let [state, again] = [second.state("c").await, open().await.state("c").await];
     assert!(read() > all, "two read the whole tail");
     assert_eq!((&state["state"]["items"]["tea"], &state), (&302.into(), &again), "who knew it before, and who never did");
+
+    // What the other region has is closed, by whoever writes next, also of what the other process wrote.
+    for merged in other.pull(&first, first.me()).await.into_iter().chain(first.pull(&other, other.me()).await) {
+        merged.expect("frames come without holes");
+    }
+    add(&second, None).await;
+    add(&first, None).await;
+    assert!(first.open("c").await < 20, "{} of 305 are open", first.open("c").await);
+    assert_eq!(first.state("c").await, second.state("c").await);
 }
