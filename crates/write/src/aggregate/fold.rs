@@ -48,6 +48,7 @@ impl Aggregate {
         let mut fields = known.fields.clone();
         apply(&mut fields, behind, schema)?;
         self.fields = fields;
+        // What came since has its place behind all that was settled then.
         self.closed_at.clone_from(&known.closed_at);
         Ok(())
     }
