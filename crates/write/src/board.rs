@@ -31,6 +31,8 @@ struct ShardBoard {
     copied: Applied,
     applied: Applied,
     sealed: Applied,
+    /// By epoch, what is merged of each log.
+    merged: BTreeMap<(RegionId, u64), Position>,
     known: BTreeMap<RegionId, Applied>,
     heard: BTreeMap<RegionId, Heard>,
     tally: Tally,
@@ -124,6 +126,20 @@ impl Board {
     }
 
     pub fn raise_applied(&self, log: LogId, position: Position) {
+        let mut board = self.at(log.shard).lock();
+        let merged = board.merged.entry((log.origin, position.epoch)).or_default();
+        *merged = position.max(*merged);
+        drop(board);
+        self.raise_end(log, position);
+    }
+
+    /// What is merged of a log's entries of one epoch: a later one's say nothing of what an old copy of a store has lost.
+    pub fn merged(&self, log: LogId, epoch: u64) -> Position {
+        self.at(log.shard).lock().merged.get(&(log.origin, epoch)).copied().unwrap_or_default()
+    }
+
+    /// The log ends here; of an earlier epoch something may still be copied back.
+    pub(crate) fn raise_end(&self, log: LogId, position: Position) {
         let mut board = self.at(log.shard).lock();
         board.copied.raise(log.origin, position);
         let changed = board.applied.raise(log.origin, position);

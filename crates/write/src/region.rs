@@ -13,7 +13,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use sterna_crdt::{Incarnation, Name, RegionId};
 use sterna_env::{Env, mutation};
-use sterna_log::{DecodeError, Membership, ShardId};
+use sterna_log::{DecodeError, LogId, Membership, Position, ShardId};
 use sterna_model::Model;
 use sterna_store::{CommitError, ReadError, Retry, Snapshot, Store, Transaction};
 
@@ -175,6 +175,13 @@ impl Region {
     /// rights: it may have spent them before.
     pub fn set_unheard(&self, peers: Vec<RegionId>) {
         *self.unheard.write() = peers;
+    }
+
+    /// This store is an old copy of itself and lacks what its log had here, and a peer may still have it. Entries of a later life say nothing of that.
+    pub fn may_lack(&self, log: LogId, position: Position) -> bool {
+        let epoch = self.life().epoch;
+        let lacks = log.origin == self.me && position.epoch < epoch && position > self.board.merged(log, position.epoch);
+        lacks && !self.is_past_whole(epoch) && (*self.gate.read() != Gate::Open || !self.unheard.read().is_empty())
     }
 
     /// No peer has anything of this region's log before `epoch` that is not here, nor will it copy any: what is missing is gone. Then whatever depends on

@@ -80,7 +80,11 @@ impl Region {
 fn post(region: &Region, shard: ShardId, bell: Option<Bytes>, progress: Option<Bytes>) -> Result<(), Unreadable> {
     let board = &region.board;
     if let Some(bytes) = bell {
-        board.raise_applied(LogId { origin: region.me, shard }, bell::decode(&bytes)?);
+        let (own, tip) = (LogId { origin: region.me, shard }, bell::decode(&bytes)?);
+        match tip.epoch == region.life().epoch {
+            true => board.raise_applied(own, tip),
+            false => board.raise_end(own, tip),
+        }
     }
     if let Some(bytes) = progress {
         let progress = ShardProgress::decode(&bytes)?;

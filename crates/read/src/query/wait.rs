@@ -57,8 +57,14 @@ impl Shared {
     /// A position may lie behind a log's last entry: what was sealed without an entry has nothing to project.
     fn is_here(&self, awaited: &mut Awaited) -> bool {
         let Awaited { log, need, goal } = awaited;
+        if self.region.may_lack(*log, *need) {
+            return false;
+        }
         if goal.is_none() && self.reached(*log) >= *need {
-            *goal = Some(self.region.board.applied(log.shard).get(log.origin).min(*need));
+            let end = self.region.board.applied(log.shard).get(log.origin);
+            // What was copied back from a life before this one is said once more at the log's end.
+            let earlier = log.origin == self.region.me && need.epoch < self.region.life().epoch;
+            *goal = Some(if earlier { end } else { end.min(*need) });
         }
         self.progress.borrow().get(*log) >= goal.unwrap_or(*need)
     }

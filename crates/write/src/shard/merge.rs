@@ -75,9 +75,10 @@ impl Standing {
         for &(origin, position) in &self.progress.applied.0 {
             board.raise_applied(LogId { origin, shard }, position);
         }
-        let end = self.own_tip.max(self.own_old);
-        board.start_tally(shard, end);
-        board.raise_applied(LogId { origin: region.me, shard }, end);
+        let own = LogId { origin: region.me, shard };
+        board.start_tally(shard, self.own_tip.max(self.own_old));
+        board.raise_applied(own, self.own_tip);
+        board.raise_end(own, self.own_old);
     }
 }
 
