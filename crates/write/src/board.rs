@@ -126,27 +126,31 @@ impl Board {
     }
 
     pub fn raise_applied(&self, log: LogId, position: Position) {
-        let mut board = self.at(log.shard).lock();
-        let merged = board.merged.entry((log.origin, position.epoch)).or_default();
-        *merged = position.max(*merged);
-        drop(board);
-        self.raise_end(log, position);
-    }
-
-    /// What is merged of a log's entries of one epoch: a later one's say nothing of what an old copy of a store has lost.
-    pub fn merged(&self, log: LogId, epoch: u64) -> Position {
-        self.at(log.shard).lock().merged.get(&(log.origin, epoch)).copied().unwrap_or_default()
+        self.raise(log, position, true);
     }
 
     /// The log ends here; of an earlier epoch something may still be copied back.
     pub(crate) fn raise_end(&self, log: LogId, position: Position) {
+        self.raise(log, position, false);
+    }
+
+    fn raise(&self, log: LogId, position: Position, is_merged: bool) {
         let mut board = self.at(log.shard).lock();
+        if is_merged {
+            let merged = board.merged.entry((log.origin, position.epoch)).or_default();
+            *merged = position.max(*merged);
+        }
         board.copied.raise(log.origin, position);
         let changed = board.applied.raise(log.origin, position);
         drop(board);
         if changed {
             self.notify(log.shard);
         }
+    }
+
+    /// What is merged of a log's entries of one epoch: a later one's say nothing of what an old copy of a store has lost.
+    pub fn merged(&self, log: LogId, epoch: u64) -> Position {
+        self.at(log.shard).lock().merged.get(&(log.origin, epoch)).copied().unwrap_or_default()
     }
 
     /// `region` has applied this much of the shard's logs.
