@@ -62,7 +62,7 @@ async fn an_older_state_that_looks_like_the_original_is_noticed_by_what_the_peer
 }
 
 #[tokio::test]
-async fn an_older_copy_that_starts_while_no_peer_answers_writes_nothing_twice() {
+async fn an_older_copy_that_starts_while_no_peer_answers_waits_for_what_it_has_lost() {
     let mut cluster = Cluster::start(Options::marks(), &["us-east", "eu-west"]).await;
     mark(&cluster, "us-east", 0..10).await;
     cluster.agree("/v1/bag/b", "everywhere", |bag| bag["state"]["count"] == 10).await;
@@ -76,10 +76,18 @@ async fn an_older_copy_that_starts_while_no_peer_answers_writes_nothing_twice() 
     cluster["us-east"].restore_data(&copy);
 
     cluster.isolate("us-east", LinkMode::Cut);
-    cluster["us-east"].start().await;
-    mark(&cluster, "us-east", 20..30).await;
-    cluster["us-east"].eventually("/v1/bag/b", "without what it has lost", |bag| bag["state"]["count"] == 20).await;
+    cluster["us-east"].spawn();
+    cluster["us-east"].eventually("/v1/bag/b", "what it has can be read", |bag| bag["state"]["count"] == 10).await;
+    eventually("it says whom it waits for", async || {
+        let command = cluster["us-east"].http().command("/v1/bag/b/mark", json!({ "mark": "m20" })).key("m20");
+        let refused = command.send().await.refused(503, "not-accepting");
+        let detail = refused["detail"].as_str().unwrap_or_default();
+        if detail.contains("eu-west has not said yet what it holds") { Ok(()) } else { Err(detail.to_owned()) }
+    })
+    .await;
     cluster.isolate("us-east", LinkMode::Up);
+    cluster["us-east"].ready().await;
+    mark(&cluster, "us-east", 20..30).await;
     let bag = cluster.agree("/v1/bag/b", "all of it", |bag| bag["state"]["count"] == 30).await;
     assert_eq!(bag["state"]["marks"].as_array().map(Vec::len), Some(30));
 }

@@ -3,7 +3,6 @@
 use crate::limits::CLAIMS_MAX;
 use parking_lot::Mutex;
 use std::collections::BTreeMap;
-use sterna_crdt::RegionId;
 use sterna_log::{Position, ShardId};
 use tokio::sync::mpsc;
 
@@ -20,8 +19,6 @@ pub(crate) struct Claims {
     receiver: Mutex<Option<mpsc::Receiver<Claim>>>,
     /// Where this region's older epochs end.
     old_ends: Mutex<BTreeMap<ShardId, Position>>,
-    /// The latest epoch of this region of which a peer says to have applied something, whether or not its heartbeats count yet.
-    said: Mutex<BTreeMap<(RegionId, ShardId), u64>>,
 }
 
 impl Claims {
@@ -42,18 +39,6 @@ impl Claims {
         }
     }
 
-    /// A frame of `peer` says what it has applied of this region's log.
-    pub fn heard(&self, peer: RegionId, shard: ShardId, theirs: Position) {
-        let mut said = self.said.lock();
-        let epoch = said.entry((peer, shard)).or_default();
-        *epoch = theirs.epoch.max(*epoch);
-    }
-
-    /// It has applied something of this epoch, so it copies nothing older any more.
-    pub fn is_past(&self, peer: RegionId, shard: ShardId, epoch: u64) -> bool {
-        self.said.lock().get(&(peer, shard)).is_some_and(|said| *said >= epoch)
-    }
-
     pub fn set_old_end(&self, shard: ShardId, end: Position) {
         self.old_ends.lock().insert(shard, end);
     }
@@ -71,6 +56,6 @@ impl Claims {
 impl Default for Claims {
     fn default() -> Self {
         let (sender, receiver) = mpsc::channel(CLAIMS_MAX);
-        Self { sender, receiver: Mutex::new(Some(receiver)), old_ends: Mutex::default(), said: Mutex::default() }
+        Self { sender, receiver: Mutex::new(Some(receiver)), old_ends: Mutex::default() }
     }
 }

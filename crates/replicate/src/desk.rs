@@ -3,6 +3,7 @@
 use crate::escrow::Teller;
 use crate::homes::{HandOver, Host};
 use crate::lost::Registrar;
+use crate::recall::Witness;
 use bytes::Bytes;
 use sterna_crdt::RegionId;
 use sterna_stream::FollowError;
@@ -17,11 +18,15 @@ pub(crate) const HAND_OVER: u8 = 3;
 /// [`crate::lost`]: regions that were declared lost.
 pub(crate) const LOST: u8 = 4;
 
+/// [`crate::recall`]: what a region may have lost.
+pub(crate) const RECALL: u8 = 5;
+
 pub(crate) struct Desk {
     pub rights: Teller,
     pub host: Host,
     pub hand_over: HandOver,
     pub registrar: Registrar,
+    pub witness: Witness,
 }
 
 impl Desk {
@@ -31,6 +36,7 @@ impl Desk {
             Some(&COMMANDS) => self.host.answer(&request[1..]).await,
             Some(&HAND_OVER) => self.hand_over.answer(&request[1..]).await,
             Some(&LOST) => self.registrar.answer(&request[1..]).await,
+            Some(&RECALL) => self.witness.answer(from, &request[1..]).await,
             _ => Err(FollowError::Malformed("a request of a newer release".to_owned())),
         }
     }

@@ -21,6 +21,7 @@ pub(crate) struct Gatekeeper {
     /// Why the region never opens again.
     ended: Mutex<Option<String>>,
     changed: watch::Sender<()>,
+    asked: watch::Sender<bool>,
     opened: watch::Sender<bool>,
 }
 
@@ -40,6 +41,7 @@ impl Gatekeeper {
             recovering: Mutex::new(Some(reason)),
             ended: Mutex::default(),
             changed: watch::Sender::new(()),
+            asked: watch::Sender::new(false),
             opened: watch::Sender::new(false),
         }
     }
@@ -64,6 +66,17 @@ impl Gatekeeper {
     pub fn recovered(&self) {
         *self.recovering.lock() = None;
         self.changed.send_modify(|()| {});
+    }
+
+    /// The peers were asked what this store may have lost.
+    pub fn set_asked(&self) {
+        self.asked.send_replace(true);
+    }
+
+    /// Resolves when the peers may be followed: an old copy does not know which of their frames it must not take before it has asked them.
+    pub async fn asked(&self) {
+        // The sender lives as long as this.
+        _ = self.asked.subscribe().wait_for(|asked| *asked).await;
     }
 
     /// Resolves when the gate is open for the first time.
@@ -104,7 +117,7 @@ impl Gatekeeper {
     /// Sets the gate.
     fn evaluate(&self) -> Step {
         let recovering = self.recovering.lock();
-        if recovering.is_some() {
+        if recovering.is_some() || self.region.life().restored {
             return Step::Stay;
         }
         let names = |regions: Vec<RegionId>| regions.into_iter().map(|region| self.peers.name(region)).collect::<Vec<_>>().join(", ");

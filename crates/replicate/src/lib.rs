@@ -15,6 +15,7 @@ mod lost;
 mod metrics;
 mod peers;
 mod reactor;
+mod recall;
 mod recovery;
 mod relay;
 mod replication;

@@ -1,18 +1,23 @@
-//! Notices that this store is an old copy of itself, and copies back what it has lost.
+//! Notices that this store is an old copy of itself, and gets back what it has lost.
 //!
-//! A position is never used twice. At each start every peer is asked whether it holds more of this region's log than this store does. If one
-//! does, or if one does not answer in time and so may, a new life begins before anything is written. What was lost is copied back into
-//! the old epochs: at once from peers that answered, later from those that did not, which are remembered until they were asked.
+//! A position is never used twice, and what others count as settled never meets anything concurrent. At each start every peer is asked
+//! whether it holds more of this region's log than this store does, or has heard it to have applied more. If one does, the store is an old
+//! copy, as it is if its folder says so: a new life begins, of which every peer is told before anything is written in it. From then on a
+//! peer takes nothing more of the lives before from this region's own frames, so what it says to have of them is all there will ever be.
+//! That is copied back, and when this region has applied what the peers had, its gate opens.
+//!
+//! Where no peer tells a copy and some don't answer, a new life begins as well, and the gate opens at once: most likely nothing is
+//! lost. Who has not answered is remembered until it has; what is found to be lost then is copied back into the lives before.
 
 use crate::claims::Claim;
 use crate::gate::Gatekeeper;
 use crate::limits::{FETCH_WAIT, RECOVERY_PAUSE_FIRST, RECOVERY_PAUSE_MAX, RECOVERY_WAIT};
 use crate::metrics::Metrics;
 use crate::reactor::Rewinds;
+use crate::recall::{self, Recalled};
 use crate::source::Source;
 use crate::unheard::Unheard;
 use futures::future::{join_all, try_join_all};
-use parking_lot::Mutex;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
@@ -21,7 +26,7 @@ use sterna_env::{Backoff, Env};
 use sterna_log::{Frame, LogId, Position, ShardId};
 use sterna_store::{CommitError, ReadError};
 use sterna_stream::{FollowError, Repair};
-use sterna_write::{MergeError, Region, Writer};
+use sterna_write::{MergeError, RecordError, Region, Writer};
 use tokio::sync::mpsc;
 
 pub(crate) struct Recovery {
@@ -31,12 +36,13 @@ pub(crate) struct Recovery {
     pub gate: Arc<Gatekeeper>,
     pub rewinds: Arc<Rewinds>,
     pub metrics: Metrics,
-    /// Peers to which frames of older epochs may be on their way, and where this region's log ended.
-    pub late: Mutex<BTreeMap<RegionId, Ends>>,
 }
 
 /// Where this region's log of each shard ends.
 pub(crate) type Ends = BTreeMap<ShardId, Position>;
+
+/// Up to where a restored region has to get each log.
+type Targets = BTreeMap<LogId, Position>;
 
 #[derive(Debug, thiserror::Error)]
 enum Failure {
@@ -45,19 +51,25 @@ enum Failure {
     #[error(transparent)]
     Commit(#[from] CommitError),
     #[error(transparent)]
+    Record(#[from] RecordError),
+    #[error(transparent)]
     Peer(#[from] FollowError),
     #[error(transparent)]
     Merge(#[from] MergeError),
+    #[error("a peer knows of a later life of this region")]
+    Outlived { epoch: u64 },
 }
 
 /// What the peers said.
 #[derive(Default)]
 struct Asked {
-    /// They hold entries that this store has not.
+    /// They hold entries that this store has not, or have heard of more than it knows.
     holders: Vec<RegionId>,
-    /// Some of these belong to the current epoch.
-    current: bool,
-    unheard: Vec<RegionId>,
+    /// Some of that belongs to the current epoch, or to a later one.
+    is_current: bool,
+    silent: Vec<RegionId>,
+    /// The latest epoch of this region that anybody knows.
+    epoch: u64,
 }
 
 impl Recovery {
@@ -74,57 +86,133 @@ impl Recovery {
                 }
             }
         };
-        self.region().leases.set_sound();
-        self.source.allow_seals(true);
+        self.go_on();
         self.gate.recovered();
         self.watch(claims, &mut unheard).await;
     }
 
     async fn begin(&self) -> Result<Unheard, Failure> {
-        let mut unheard = Unheard::load(self.region()).await?;
         if self.region().leases.in_company().await {
-            // Its other processes have asked, and have been at work since: its store is no old copy. They may have begun a new life since
-            // this one read the region's record, and have peers to hear.
+            // Its other processes have asked, and have been at work since: its store is no old copy, or they deal with it. They may have begun a new
+            // life since this one read the region's record, and have peers to hear.
             self.region().look_again().await?;
-            unheard = Unheard::load(self.region()).await?;
+            let unheard = Unheard::load(self.region()).await?;
             self.note_old_ends().await?;
             self.note(&unheard);
             return Ok(unheard);
         }
-        let ends = self.ends().await?;
-        let asked = self.ask(&ends).await?;
-        let reason = match (&asked.holders[..], &asked.unheard[..]) {
-            ([], []) => None,
-            ([], silent) => Some(format!("it begins a new life, because {} can't say whether its log is whole", self.names(silent))),
-            (holders, _) => Some(format!("its store is an old copy of itself; it copies back what {} still holds", self.names(holders))),
-        };
-        if let Some(reason) = reason {
-            tracing::warn!(region = %self.region().name, reason, "recovery");
-            self.gate.close(&reason);
-            if asked.current || !asked.unheard.is_empty() {
-                self.new_life(&reason).await?;
-            }
+        let mut unheard = Unheard::load(self.region()).await?;
+        let asked = self.ask(&self.ends().await?).await?;
+        if let Some(reason) = self.reason(&asked) {
+            self.begin_new_life(&reason, !asked.holders.is_empty(), &asked, &mut unheard).await?;
         }
         self.note_old_ends().await?;
-        let mut silent = asked.unheard;
-        for peer in asked.holders {
-            if let Err(error) = self.copy_back(peer, &ends).await {
-                tracing::error!(peer = %self.names(&[peer]), %error, "not everything is copied back yet");
-                silent.push(peer);
-            }
-        }
-        unheard.add(self.region(), &silent, &ends).await?;
-        if self.is_new(&ends) {
-            self.expect_late(&ends).await?;
-        }
         self.note(&unheard);
+        if self.region().life().restored {
+            self.restore(&mut unheard).await?;
+        }
         Ok(unheard)
+    }
+
+    /// Why a new life has to begin, if it has.
+    fn reason(&self, asked: &Asked) -> Option<String> {
+        match (&asked.holders[..], &asked.silent[..]) {
+            _ if self.region().life().restored && !asked.is_current => None,
+            ([], []) => None,
+            ([], silent) => Some(format!("it begins a new life, because {} can't say whether its log is whole", self.names(silent))),
+            (holders, _) => Some(format!("its store is an old copy of itself; it gets back what {} still holds", self.names(holders))),
+        }
+    }
+
+    /// Every peer is to be heard after that, also those that have said something already: entries may have been on their way to them.
+    async fn begin_new_life(&self, reason: &str, restored: bool, asked: &Asked, unheard: &mut Unheard) -> Result<(), Failure> {
+        tracing::warn!(region = %self.region().name, reason, "recovery");
+        self.gate.close(reason);
+        self.source.allow_seals(false);
+        self.hear_all_again(unheard).await?;
+        self.writer.begin_new_life(reason, restored, asked.epoch).await?;
+        self.metrics.lives_begun.inc();
+        self.note_old_ends().await?;
+        Ok(())
+    }
+
+    async fn hear_all_again(&self, unheard: &mut Unheard) -> Result<(), Failure> {
+        let peers: Vec<RegionId> = self.region().living_peers().collect();
+        unheard.add(self.region(), &peers, &self.ends().await?).await?;
+        self.note(unheard);
+        Ok(())
+    }
+
+    /// Gets back what the peers have of this region's log, and what this region had of theirs. Nobody but an operator, who declares a region
+    /// lost, can excuse a peer from that.
+    async fn restore(&self, unheard: &mut Unheard) -> Result<(), Failure> {
+        self.hear_all_again(unheard).await?;
+        let mut targets = Targets::default();
+        let mut backoff = Backoff::new(RECOVERY_PAUSE_FIRST, RECOVERY_PAUSE_MAX);
+        loop {
+            match self.hear_some(unheard, &mut targets).await {
+                Err(Failure::Outlived { epoch }) => {
+                    let asked = Asked { epoch, ..Asked::default() };
+                    self.begin_new_life("a peer knows of a later life than that of this old copy", true, &asked, unheard).await?;
+                }
+                heard => _ = heard?,
+            }
+            if unheard.is_empty() {
+                break;
+            }
+            let missing: Vec<RegionId> = unheard.peers().into_iter().map(|(peer, _)| peer).collect();
+            let names = self.names(&missing);
+            self.gate.close(&format!(
+                "its store is an old copy of itself, and {names} has not said yet what it holds; declare a region lost that does not come back"
+            ));
+            backoff.pause(self.env()).await;
+        }
+        self.go_on();
+        self.all_heard().await?;
+        self.catch_up(&targets).await;
+        self.region().end_restore().await?;
+        self.gate.recovered();
+        tracing::info!(region = %self.region().name, "what its old copy had lost is back");
+        Ok(())
+    }
+
+    /// The peers are followed from now on, and this region's log is whole as far as anybody can say.
+    fn go_on(&self) {
+        self.region().leases.set_sound();
+        self.source.allow_seals(true);
+        self.gate.set_asked();
+    }
+
+    /// No peer has anything of the lives before that is not here.
+    async fn all_heard(&self) -> Result<(), CommitError> {
+        tracing::info!(region = %self.region().name, "all there is of the lives before this one is here");
+        self.region().set_past_whole(self.region().life().epoch);
+        self.writer.mark_life().await
+    }
+
+    /// Waits until this region has applied what its peers had when they were asked. What nobody has any more is covered by the next life of its origin.
+    async fn catch_up(&self, targets: &Targets) {
+        let board = &self.region().board;
+        let mut changed = board.subscribe_any();
+        let is_lacking = |(&log, &target): (&LogId, &Position)| {
+            let counts = self.region().fence(log.origin).and_then(|fence| fence.end(log.shard));
+            board.reached(log) < counts.map_or(target, |end| target.min(end))
+        };
+        loop {
+            let mut lacking: Vec<RegionId> = targets.iter().filter(|target| is_lacking(*target)).map(|(log, _)| log.origin).collect();
+            lacking.dedup();
+            if lacking.is_empty() {
+                return;
+            }
+            self.gate.close(&format!("its store is an old copy of itself, and follows {} to where it was", self.names(&lacking)));
+            self.env().timeout(RECOVERY_PAUSE_MAX, changed.changed()).await;
+        }
     }
 
     async fn watch(&self, mut claims: mpsc::Receiver<Claim>, unheard: &mut Unheard) {
         let mut backoff = Backoff::new(RECOVERY_PAUSE_FIRST, RECOVERY_PAUSE_MAX);
         loop {
-            let pause = match unheard.is_empty() && self.late.lock().is_empty() {
+            let pause = match unheard.is_empty() {
                 true => RECOVERY_PAUSE_MAX,
                 false => backoff.next(self.env()).max(RECOVERY_PAUSE_FIRST),
             };
@@ -136,140 +224,118 @@ impl Recovery {
                     self.note(unheard);
                 }
                 if let Some(Some(_)) = claim {
-                    self.look_back().await;
                     self.env().sleep(RECOVERY_WAIT).await;
                 }
                 continue;
             }
-            if let Some(Some(claim)) = claim
-                && let Err(error) = self.look_into(claim, unheard).await
-            {
-                tracing::error!(%error, "a claim that this store is an old copy can't be looked into");
+            let done = match claim {
+                _ if self.region().life().restored => self.restore(unheard).await,
+                Some(Some(_)) => self.look_into(unheard).await,
+                _ => self.hear_late(unheard).await,
+            };
+            match done {
+                Ok(()) => backoff.reset(),
+                Err(error) => tracing::debug!(%error, "not all of this region's log is known to be here"),
             }
             while claims.try_recv().is_ok() {}
-            for (peer, since) in unheard.peers() {
-                if self.copy_back(peer, &since).await.is_ok() && unheard.remove(self.region(), peer).await.is_ok() {
-                    backoff.reset();
-                }
-            }
-            self.fetch_late().await;
             self.note(unheard);
         }
     }
 
-    /// A frame of an older epoch may still be on its way to a peer that had nothing of it when it was asked. Each shard's log gets an
-    /// entry of the new one, so that it is known when nothing is any more.
-    async fn expect_late(&self, ends: &Ends) -> Result<(), CommitError> {
-        {
-            let mut late = self.late.lock();
-            self.region().living_peers().for_each(|peer| _ = late.entry(peer).or_insert_with(|| ends.clone()));
+    /// Hears the peers that had not answered.
+    async fn hear_late(&self, unheard: &mut Unheard) -> Result<(), Failure> {
+        if unheard.is_empty() {
+            return Ok(());
         }
-        self.writer.mark_life().await
+        self.hear_some(unheard, &mut Targets::default()).await?;
+        if unheard.is_empty() { Ok(self.all_heard().await?) } else { Ok(()) }
     }
 
-    /// Asks the peers again, until they have applied entries of the current epoch in every shard: such a peer copies no older ones any
-    /// more, so what it answers then is all that it will ever have of them.
-    async fn fetch_late(&self) {
-        let expected = self.late.lock().clone();
-        for (peer, since) in expected {
-            if self.region().is_lost(peer) {
-                self.late.lock().remove(&peer);
-                continue;
-            }
-            let past = self.is_past(peer);
-            if self.copy_back(peer, &since).await.is_ok() && past {
-                self.late.lock().remove(&peer);
-            }
+    /// Finds out whether it is true that somebody has more of this region's log, and recovers if it is. At most once in [`RECOVERY_WAIT`].
+    async fn look_into(&self, unheard: &mut Unheard) -> Result<(), Failure> {
+        tracing::debug!("somebody claims to have more of this region's log");
+        let asked = self.ask(&self.ends().await?).await?;
+        if asked.is_current {
+            let reason = format!("its store is an old copy of itself; it gets back what {} still holds", self.names(&asked.holders));
+            self.begin_new_life(&reason, true, &asked, unheard).await?;
+            return self.restore(unheard).await;
         }
-    }
-
-    /// It has applied entries of the current epoch in every shard.
-    fn is_past(&self, peer: RegionId) -> bool {
-        let epoch = self.region().life().epoch;
-        self.region().board.shards().all(|shard| self.source.claims().is_past(peer, shard, epoch))
-    }
-
-    /// A disk may have been lost with entries that nobody has, and on which others depend: finds out whether anything that is missing can still come.
-    async fn look_back(&self) {
-        let epoch = self.region().life().epoch;
-        if self.region().is_past_whole(epoch) || !self.region().living_peers().all(|peer| self.is_past(peer)) {
-            return;
-        }
-        let old_ends: Ends = self.region().board.shards().map(|shard| (shard, self.source.claims().old_end(shard))).collect();
-        for peer in self.region().living_peers() {
-            for (&shard, &end) in &old_ends {
-                let Ok(mut frame) = self.fetch(peer, shard, end).await else { return };
-                frame.entries.retain(|entry| entry.position.epoch < epoch);
-                if !self.lost(&frame).await.is_ok_and(|lost| lost.is_empty()) {
-                    return;
-                }
-            }
-        }
-        tracing::info!(region = %self.region().name, epoch, "what is missing of the lives before this one is gone");
-        self.region().set_past_whole(epoch);
-    }
-
-    /// Asks whether the claim is true, and recovers if it is. Asked again at most once in [`RECOVERY_WAIT`].
-    async fn look_into(&self, claim: Claim, unheard: &Unheard) -> Result<(), Failure> {
-        tracing::debug!(shard = claim.shard.0, position = ?claim.position, "somebody claims to have more of this region's log");
-        let ends = self.ends().await?;
-        let asked = self.ask(&ends).await?;
+        let old_ends = self.region().board.shards().map(|shard| (shard, self.source.claims().old_end(shard))).collect();
         let mut failed = Ok(());
-        if asked.current {
-            let reason = format!("its store is an old copy of itself; it copies back what {} still holds", self.names(&asked.holders));
-            self.gate.close(&reason);
-            self.source.allow_seals(false);
-            self.new_life(&reason).await?;
-            self.note_old_ends().await?;
-            for &peer in &asked.holders {
-                failed = failed.and(self.copy_back(peer, &ends).await);
-            }
-            self.expect_late(&ends).await?;
-            self.note(unheard);
-            self.source.allow_seals(true);
-            self.gate.recovered();
-        } else {
-            let old_ends = self.region().board.shards().map(|shard| (shard, self.source.claims().old_end(shard))).collect();
-            for peer in self.region().living_peers() {
-                failed = failed.and(self.copy_back(peer, &old_ends).await);
-            }
-            self.look_back().await;
+        for peer in self.region().living_peers() {
+            failed = failed.and(self.copy_back(peer, &old_ends).await);
         }
         self.env().sleep(RECOVERY_WAIT).await;
         failed
     }
 
-    /// Asks every peer for what it holds behind `ends`, for up to [`RECOVERY_WAIT`].
+    /// Asks every peer what it holds behind `ends`, for up to [`RECOVERY_WAIT`].
     async fn ask(&self, ends: &Ends) -> Result<Asked, Failure> {
         let peers: Vec<RegionId> = self.region().living_peers().collect();
-        let answers = join_all(peers.iter().map(|peer| self.env().timeout(RECOVERY_WAIT, self.ask_peer(*peer, ends)))).await;
+        let answers = join_all(peers.iter().map(|peer| self.env().timeout(RECOVERY_WAIT, self.ask_peer(*peer)))).await;
         let mut asked = Asked::default();
-        let epoch = self.region().life().epoch;
         for (peer, answer) in peers.into_iter().zip(answers) {
-            let Some(frames) = answer else {
-                asked.unheard.push(peer);
+            let Some(answer) = answer else {
+                asked.silent.push(peer);
                 continue;
             };
-            let mut lost = Vec::new();
-            for frame in frames {
-                lost.extend(self.lost(&frame).await?);
-            }
-            if !lost.is_empty() {
+            let (holds, is_current) = (answer.holds_more(ends), answer.is_ahead(self.region(), ends));
+            let reached = |origin, shard| self.region().board.reached(LogId { origin, shard });
+            let has_heard = answer.shards.iter().any(|held| held.heard.0.iter().any(|(origin, theirs)| *theirs > reached(*origin, held.shard)));
+            asked.epoch = asked.epoch.max(answer.epoch());
+            asked.is_current |= is_current;
+            if holds || is_current || has_heard {
                 asked.holders.push(peer);
             }
-            asked.current |= lost.iter().any(|position| position.epoch >= epoch);
         }
         Ok(asked)
     }
 
-    async fn ask_peer(&self, peer: RegionId, ends: &Ends) -> Vec<Frame> {
+    async fn ask_peer(&self, peer: RegionId) -> Recalled {
         let mut backoff = Backoff::new(RECOVERY_PAUSE_FIRST, RECOVERY_PAUSE_FIRST);
         loop {
-            match try_join_all(ends.iter().map(|(shard, end)| self.fetch(peer, *shard, *end))).await {
-                Ok(frames) => return frames,
+            match recall::ask(self.region(), &self.repair, peer, None).await {
+                Ok(answer) => return answer,
                 Err(_) => backoff.pause(self.env()).await,
             }
         }
+    }
+
+    /// Hears each of the peers that can be asked now.
+    async fn hear_some(&self, unheard: &mut Unheard, targets: &mut Targets) -> Result<(), Failure> {
+        for (peer, since) in unheard.peers() {
+            if !self.region().is_lost(peer) {
+                match self.hear(peer, &since, targets).await {
+                    Ok(()) => {}
+                    Err(Failure::Peer(error)) => {
+                        tracing::debug!(peer = %self.names(&[peer]), %error, "not heard");
+                        continue;
+                    }
+                    Err(error) => return Err(error),
+                }
+            }
+            unheard.remove(self.region(), peer).await?;
+            self.note(unheard);
+        }
+        Ok(())
+    }
+
+    /// Tells a peer of this life, and copies back what it has of those before.
+    async fn hear(&self, peer: RegionId, since: &Ends, targets: &mut Targets) -> Result<(), Failure> {
+        let life = self.region().life();
+        let answer = recall::ask(self.region(), &self.repair, peer, Some(life.incarnation)).await?;
+        if answer.is_ahead(self.region(), &self.ends().await?) {
+            return Err(Failure::Outlived { epoch: answer.epoch() });
+        }
+        // Frames of lives that the peer was restored from may still be on their way here, and what this store knew of that may be lost.
+        self.region().note_life(peer, answer.life).await?;
+        for held in &answer.shards {
+            for &(origin, position) in &held.applied.without(self.region().me).0 {
+                let target = targets.entry(LogId { origin, shard: held.shard }).or_default();
+                *target = position.max(*target);
+            }
+        }
+        self.copy_back(peer, since).await
     }
 
     /// The positions of a frame's entries that this store has not.
@@ -316,7 +382,7 @@ impl Recovery {
 
     async fn insert(&self, frame: Frame) -> Result<(), Failure> {
         let log = frame.log;
-        match self.writer.merge(frame.clone()).await {
+        match self.writer.merge_copy(frame.clone()).await {
             Ok(_) | Err(MergeError::Ahead { .. }) => {}
             Err(error) => return Err(error.into()),
         }
@@ -327,26 +393,13 @@ impl Recovery {
         Ok(())
     }
 
-    /// What this region spent may be among what they hold, or what is on its way to them.
+    /// What this region spent may be among what the unheard hold. Once all are heard, nothing that is missing of earlier lives can still come.
     fn note(&self, unheard: &Unheard) {
-        let mut peers: Vec<RegionId> = unheard.peers().into_iter().map(|(peer, _)| peer).chain(self.late.lock().keys().copied()).collect();
-        peers.sort_unstable();
-        peers.dedup();
-        self.region().set_unheard(peers.into_iter().filter(|peer| !self.region().is_lost(*peer)).collect());
-    }
-
-    /// Whether nothing was written in the current epoch yet, while there are older ones, or may be: the region took commands before. `ends` as
-    /// they were found.
-    fn is_new(&self, ends: &Ends) -> bool {
-        let epoch = self.region().life().epoch;
-        let older = ends.values().any(|end| *end != Position::ZERO) || self.region().life().admitted;
-        older && !self.region().alone() && ends.values().all(|end| end.epoch < epoch)
-    }
-
-    async fn new_life(&self, reason: &str) -> Result<(), CommitError> {
-        self.writer.begin_new_life(reason).await?;
-        self.metrics.lives_begun.inc();
-        Ok(())
+        let peers: Vec<RegionId> = unheard.peers().into_iter().map(|(peer, _)| peer).filter(|peer| !self.region().is_lost(*peer)).collect();
+        if peers.is_empty() && !self.region().life().restored {
+            self.region().set_past_whole(self.region().life().epoch);
+        }
+        self.region().set_unheard(peers);
     }
 
     async fn ends(&self) -> Result<Ends, ReadError> {

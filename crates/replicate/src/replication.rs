@@ -10,6 +10,7 @@ use crate::lost::{Declare, DeclareRefused, Declared, Heir, Registrar, Rumour};
 use crate::metrics::Metrics;
 use crate::peers::Peers;
 use crate::reactor::{Reactor, Rewinds};
+use crate::recall::Witness;
 use crate::recovery::Recovery;
 use crate::relay::{Relay, Troubles};
 use crate::resolver::Resolver;
@@ -66,6 +67,7 @@ impl Replication {
             host: Host { writer: weak() },
             hand_over,
             registrar: Registrar { writer: weak() },
+            witness: Witness { writer: weak() },
         });
         let declare = Declare { writer: Arc::clone(&writer), repair: Arc::clone(&repair), peers: Arc::clone(&peers) };
         let rumour = Rumour { writer: Arc::clone(&writer), repair: Arc::clone(&repair), gate: Arc::clone(&gate) };
@@ -87,6 +89,7 @@ impl Replication {
             writer: Arc::clone(&writer),
             stream,
             introductions: Arc::clone(&introductions),
+            gate: Arc::clone(&gate),
             repair: Arc::clone(&repair),
             source: Arc::clone(&source),
             peers: Arc::clone(&peers),
@@ -99,7 +102,6 @@ impl Replication {
             gate: Arc::clone(&gate),
             rewinds: Arc::clone(&rewinds),
             metrics: metrics.clone(),
-            late: Mutex::default(),
         };
         let unconfirmed = Unconfirmed {
             region: Arc::clone(&region),

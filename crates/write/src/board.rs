@@ -31,11 +31,17 @@ struct ShardBoard {
     copied: Applied,
     applied: Applied,
     sealed: Applied,
-    /// By epoch, what is merged of each log.
-    merged: BTreeMap<(RegionId, u64), Position>,
+    epochs: BTreeMap<(RegionId, u64), Epoch>,
     known: BTreeMap<RegionId, Applied>,
     heard: BTreeMap<RegionId, Heard>,
     tally: Tally,
+}
+
+/// How much of a log's entries of one epoch is here.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Epoch {
+    pub copied: Position,
+    pub merged: Position,
 }
 
 /// The last seal of a log that this region has reached, and when.
@@ -120,7 +126,12 @@ impl Board {
     }
 
     pub fn raise_copied(&self, log: LogId, position: Position) {
-        if self.at(log.shard).lock().copied.raise(log.origin, position) {
+        let mut board = self.at(log.shard).lock();
+        let epoch = board.epochs.entry((log.origin, position.epoch)).or_default();
+        epoch.copied = position.max(epoch.copied);
+        let changed = board.copied.raise(log.origin, position);
+        drop(board);
+        if changed {
             self.notify(log.shard);
         }
     }
@@ -137,8 +148,8 @@ impl Board {
     fn raise(&self, log: LogId, position: Position, is_merged: bool) {
         let mut board = self.at(log.shard).lock();
         if is_merged {
-            let merged = board.merged.entry((log.origin, position.epoch)).or_default();
-            *merged = position.max(*merged);
+            let epoch = board.epochs.entry((log.origin, position.epoch)).or_default();
+            epoch.merged = position.max(epoch.merged);
         }
         board.copied.raise(log.origin, position);
         let changed = board.applied.raise(log.origin, position);
@@ -148,9 +159,9 @@ impl Board {
         }
     }
 
-    /// What is merged of a log's entries of one epoch: a later one's say nothing of what an old copy of a store has lost.
-    pub fn merged(&self, log: LogId, epoch: u64) -> Position {
-        self.at(log.shard).lock().merged.get(&(log.origin, epoch)).copied().unwrap_or_default()
+    /// Later epochs say nothing of what an old copy of a store has lost.
+    pub fn epoch(&self, log: LogId, epoch: u64) -> Epoch {
+        self.at(log.shard).lock().epochs.get(&(log.origin, epoch)).copied().unwrap_or_default()
     }
 
     /// `region` has applied this much of the shard's logs.
@@ -174,13 +185,7 @@ impl Board {
 
     /// What another process of this region was told; with `lately`, since this one looked last.
     pub(crate) fn hear(&self, shard: ShardId, record: &HeardRecord, lately: bool) {
-        for (region, applied) in &record.known {
-            let mut known = Applied::default();
-            for (origin, bytes) in applied {
-                known.raise(RegionId(*origin), Position::from_bytes(bytes).unwrap_or_default());
-            }
-            self.learn(shard, RegionId(*region), &known);
-        }
+        record.known().for_each(|(region, applied)| self.learn(shard, region, &applied));
         for (origin, bytes, sent_ms) in &record.sealed {
             let (log, sealed) = (LogId { origin: RegionId(*origin), shard }, Position::from_bytes(bytes).unwrap_or_default());
             // What is as old as before shows nobody to be alive.

@@ -39,6 +39,7 @@ pub struct Region {
     touched: Touched,
     homes: Homes,
     fences: RwLock<BTreeMap<RegionId, Fence>>,
+    recalls: RwLock<BTreeMap<RegionId, Incarnation>>,
 }
 
 /// The current life of the region's store.
@@ -47,6 +48,9 @@ pub struct Life {
     pub incarnation: Incarnation,
     pub epoch: u64,
     pub admitted: bool,
+    /// The store is an old copy of itself. Nothing is written until the region knows again what it knew before: others count on that, and what is
+    /// written without would be concurrent with what is settled.
+    pub restored: bool,
 }
 
 /// Whether commands are taken.
@@ -116,7 +120,7 @@ impl Region {
             }
             env.sleep(RECOVER_PAUSE).await;
         };
-        let life = Life { incarnation: record.incarnation, epoch: record.epoch, admitted: record.admitted };
+        let life = Life::of(&record);
         let gate = Gate::Closed("it is starting".to_owned());
         Ok(Arc::new(Self {
             me,
@@ -136,6 +140,7 @@ impl Region {
             touched: Touched::default(),
             homes: Homes::default(),
             fences: RwLock::default(),
+            recalls: RwLock::default(),
         }))
     }
 
@@ -161,7 +166,10 @@ impl Region {
     }
 
     pub fn gate(&self) -> Gate {
-        self.gate.read().clone()
+        match self.gate.read().clone() {
+            Gate::Open if self.life().restored => Gate::Closed("its store is an old copy of itself, and gets back what it has lost".to_owned()),
+            gate => gate,
+        }
     }
 
     pub fn set_gate(&self, gate: Gate) {
@@ -177,11 +185,16 @@ impl Region {
         *self.unheard.write() = peers;
     }
 
-    /// This store is an old copy of itself and lacks what its log had here, and a peer may still have it. Entries of a later life say nothing of that.
+    /// This store is an old copy of itself and lacks what its log had here, and a peer may still have it, or it is copied back and waits for
+    /// what it depends on. Entries of a later life say nothing of that.
     pub fn may_lack(&self, log: LogId, position: Position) -> bool {
         let epoch = self.life().epoch;
-        let lacks = log.origin == self.me && position.epoch < epoch && position > self.board.merged(log, position.epoch);
-        lacks && !self.is_past_whole(epoch) && (*self.gate.read() != Gate::Open || !self.unheard.read().is_empty())
+        let here = self.board.epoch(log, position.epoch);
+        if log.origin != self.me || position.epoch >= epoch || position <= here.merged {
+            return false;
+        }
+        let may_come = !self.is_past_whole(epoch) && (self.gate() != Gate::Open || !self.unheard.read().is_empty());
+        position <= here.copied || may_come
     }
 
     /// No peer has anything of this region's log before `epoch` that is not here, nor will it copy any: what is missing is gone. Then whatever depends on
@@ -205,6 +218,10 @@ impl Region {
     /// Peers that may hold what this region has lost.
     pub fn unheard(&self) -> Vec<RegionId> {
         self.unheard.read().clone()
+    }
+
+    pub(crate) fn recalls(&self) -> &RwLock<BTreeMap<RegionId, Incarnation>> {
+        &self.recalls
     }
 
     pub(crate) fn fences(&self) -> &RwLock<BTreeMap<RegionId, Fence>> {
@@ -231,22 +248,28 @@ impl Region {
         self.change_life(|life| life.admitted = true).await
     }
 
-    /// Begins a new life: what follows has a new incarnation and a new epoch. The gate must be closed and nothing in flight.
-    pub async fn begin_new_life(&self) -> Result<(), CommitError> {
+    /// Begins a new life: what follows has a new incarnation, and an epoch behind `behind`. The gate must be closed and nothing in flight.
+    pub(crate) async fn begin_new_life(&self, restored: bool, behind: u64) -> Result<(), CommitError> {
         if mutation::on("restore-keeps-incarnation") {
             return Ok(());
         }
         let opened_ms = self.env.wall_ms();
         self.change_life(|life| {
-            life.epoch = opened_ms.max(life.epoch + 1);
+            life.epoch = opened_ms.max(life.epoch.max(behind) + 1);
             life.incarnation = Incarnation::new(self.me, life.epoch);
+            life.restored |= restored;
         })
         .await
     }
 
+    /// A restored region knows again what it knew.
+    pub async fn end_restore(&self) -> Result<(), CommitError> {
+        self.change_life(|life| life.restored = false).await
+    }
+
     /// Another process changed the region's life, perhaps. True if that is news.
     pub(crate) fn adopt(&self, record: &RegionRecord) -> bool {
-        let life = Life { incarnation: record.incarnation, epoch: record.epoch, admitted: record.admitted };
+        let life = Life::of(record);
         let mut held = self.life.write();
         let news = *held != life && life.epoch >= held.epoch;
         if news {
@@ -282,6 +305,7 @@ impl Region {
                 incarnation: life.incarnation,
                 epoch: life.epoch,
                 admitted: life.admitted,
+                restored: life.restored,
             };
             let mut t = Transaction::new(snapshot.version());
             t.read_key(&meta::REGION).put(meta::REGION, record.encode());
@@ -295,6 +319,13 @@ impl Region {
                 Err(error) => return Err(error),
             }
         }
+    }
+}
+
+impl Life {
+    fn of(record: &RegionRecord) -> Self {
+        let RegionRecord { incarnation, epoch, admitted, restored, .. } = *record;
+        Self { incarnation, epoch, admitted, restored }
     }
 }
 
@@ -314,6 +345,7 @@ async fn settle(
         incarnation: Incarnation::new(me, wall_ms),
         epoch: wall_ms,
         admitted: configured.members.len() == 1,
+        restored: false,
     };
     let record = match &held {
         None => fresh(env.wall_ms()),
@@ -321,7 +353,7 @@ async fn settle(
             check(record, options)?;
             check_members(&*snapshot, configured).await?;
             if options.copied && !mutation::on("restore-keeps-incarnation") {
-                RegionRecord { admitted: record.admitted, ..fresh(env.wall_ms().max(record.epoch + 1)) }
+                RegionRecord { admitted: record.admitted, restored: true, ..fresh(env.wall_ms().max(record.epoch + 1)) }
             } else {
                 record.clone()
             }

@@ -60,6 +60,9 @@ pub enum MergeError {
     /// The frame was copied, but depends on entries of this region that it does not have: its store is an old copy.
     #[error("a peer has seen more of this region's log than this region has")]
     Ahead { copied: Position },
+    /// The frame is of a life that the origin was restored from; nothing of it was taken, and nothing of it is missed.
+    #[error("the origin was restored since it sent this")]
+    Recalled,
     #[error("the writer has stopped")]
     Closed,
 }
@@ -104,6 +107,7 @@ impl Writer {
     pub async fn start(region: Arc<Region>, scope: &Scope, registry: Option<&Registry>) -> Result<Arc<Self>, ReadError> {
         let unreadable = |error: RecordError| ReadError::Unavailable(error.to_string());
         region.load_fences().await.map_err(unreadable)?;
+        region.load_recalls().await.map_err(unreadable)?;
         region.settle_homes(&region.model()).await.map_err(unreadable)?;
         let logs = Arc::new(Logs::new(region.stores.clone()));
         let states = Arc::new(States::new(Arc::clone(&region)));
@@ -409,27 +413,37 @@ impl Writer {
         }
     }
 
-    /// Takes a frame: copies its entries at once, and merges what can be merged. Waits while the shard's queue is full.
+    /// Takes a frame that its origin sends: copies its entries at once, and merges what can be merged. Waits while the shard's queue is full.
     pub async fn merge(&self, frame: Frame) -> Result<Merged, MergeError> {
+        self.take(frame, false).await
+    }
+
+    /// Takes a frame of another region's copy of a log.
+    pub async fn merge_copy(&self, frame: Frame) -> Result<Merged, MergeError> {
+        self.take(frame, true).await
+    }
+
+    async fn take(&self, frame: Frame, is_copy: bool) -> Result<Merged, MergeError> {
         let Some(shard) = self.shards.get(usize::from(frame.log.shard.0)) else {
             return Err(MergeError::Damaged(format!("there is no shard {}", frame.log.shard.0)));
         };
         let (reply, answer) = oneshot::channel();
-        shard.merges.send(MergeInput::Frame(MergeJob { frame, reply })).await.map_err(|_| MergeError::Closed)?;
+        shard.merges.send(MergeInput::Frame(MergeJob { frame, is_copy, reply })).await.map_err(|_| MergeError::Closed)?;
         answer.await.map_err(|_| MergeError::Closed)?
     }
 
-    /// Begins a new life of this region's store. Closes the gate, which stays closed, and finishes what is under way first.
-    pub async fn begin_new_life(&self, reason: &str) -> Result<(), CommitError> {
+    /// Begins a new life of this region's store, with an epoch behind `behind`. Closes the gate, which stays closed, and finishes what is under way
+    /// first. With `restored`, no command is taken until [`Region::end_restore`].
+    pub async fn begin_new_life(&self, reason: &str, restored: bool, behind: u64) -> Result<(), CommitError> {
         self.region.set_gate(Gate::Closed(reason.to_owned()));
         self.reload().await;
-        self.region.begin_new_life().await?;
+        self.region.begin_new_life(restored, behind).await?;
         self.reload().await;
         Ok(())
     }
 
-    /// Writes an entry into each shard's log, with which the present life begins. Once a peer has applied it, nothing of the lives before
-    /// is on its way to it any more.
+    /// Writes an entry into each shard's log with which the present life begins, unless it has one: who waits for an entry of an older life that nobody
+    /// has any more goes on behind it.
     pub async fn mark_life(&self) -> Result<(), CommitError> {
         let stopping = || CommitError::Unavailable("it is stopping".to_owned());
         for shard in &self.shards {
@@ -476,7 +490,7 @@ impl Writer {
         self.region.thaw(lost).await
     }
 
-    async fn reload(&self) {
+    pub(crate) async fn reload(&self) {
         for shard in &self.shards {
             let (done, reloaded) = oneshot::channel();
             if shard.merges.send(MergeInput::Reload(done)).await.is_ok() {

@@ -42,6 +42,8 @@ pub struct Chaos {
 
 struct Backup {
     write: Memory,
+    /// Of a disk that is a copy itself, and was not started since.
+    copied: bool,
     reads: Vec<Memory>,
 }
 
@@ -472,7 +474,8 @@ impl Chaos {
         let site = &cluster.sites[at];
         cluster.say("chaos", format_args!("{}'s disk is copied", site.name));
         let reads = cluster.machines[site.machines.clone()].iter().map(|machine| machine.read.lock().copy()).collect();
-        self.backups[at] = Some(Backup { write: site.disk.lock().write.copy(), reads });
+        let disk = site.disk.lock();
+        self.backups[at] = Some(Backup { write: disk.write.copy(), copied: disk.copied, reads });
     }
 
     /// The disk is lost, and an older copy takes its place.
@@ -488,7 +491,7 @@ impl Chaos {
         let lost = keys(&events);
         self.lost.extend(events.into_iter().map(|event| (event.aggregate, event.dot)));
         // A copy that nobody told from the original is found out by what others hold. What only the stream holds is a known gap.
-        let marked = self.dice.happens(500) || !lost.is_empty();
+        let marked = self.dice.happens(500) || !lost.is_empty() || backup.copied;
         cluster.say(
             "chaos",
             format_args!(

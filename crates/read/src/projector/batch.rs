@@ -1,10 +1,10 @@
 //! What one transaction projects: entries of logs, and the aggregates that they change.
 
-use crate::keys::document;
+use crate::keys::{document, history};
 use bytes::Bytes;
 use std::sync::Arc;
 use sterna_crdt::VersionVector;
-use sterna_env::HashMap;
+use sterna_env::{HashMap, HashSet};
 use sterna_log::{AggregateId, Entry, Event, LogId, Position, ShardId};
 
 /// Entries in the order of their logs.
@@ -44,6 +44,12 @@ impl Batch {
             let position = |index: usize| Position { index: index as u16, ..delivered.position };
             delivered.entry.events.iter().enumerate().map(move |(index, event)| (delivered.log, position(index), event))
         })
+    }
+
+    /// The history's keys of events of an earlier life than their entries: a region says what it copied back once more, and it may be here already.
+    pub fn said_again(&self) -> HashSet<Bytes> {
+        let again = self.events().filter(|(_, position, event)| event.dot().incarnation.opened_ms() < position.epoch);
+        again.map(|(.., event)| history::key(&event.kind, &event.id, event.update.order)).collect()
     }
 
     /// The aggregates of all events, each once, and for each event the place of its own.

@@ -12,6 +12,7 @@ use crate::limits::{BATCH_EVENTS_MAX, YIELD_AGGREGATES};
 use bytes::Bytes;
 use std::collections::BTreeSet;
 use std::sync::Arc;
+use sterna_env::HashSet;
 use sterna_log::{AggregateId, Event, LogId, Position, Progress};
 use sterna_model::EventView;
 use sterna_store::{Snapshot, Transaction, key_range};
@@ -42,8 +43,13 @@ impl Projector {
             }
             outcomes.push(self.project_document(&ids[at], &touched[at], state.as_deref(), old, &mut part));
         }
+        let again = batch.said_again();
+        let mut known = self.known(&again, &*snapshot).await?;
         for ((log, position, event), &place) in batch.events().zip(&of) {
-            self.project_event(log, position, event, &mut outcomes[place], &mut part);
+            let key = history::key(&event.kind, &event.id, event.update.order);
+            if !again.contains(&key) || known.insert(key.clone()) {
+                self.project_event((log, position), event, key, &mut outcomes[place], &mut part);
+            }
         }
         let progress = self.advance(&batch, &mut part.t);
         self.commit_part(part, &batch, &of, &outcomes, &*snapshot).await?;
@@ -61,6 +67,13 @@ impl Projector {
         metrics.batch_events.observe(batch.events as f64);
         metrics.batch_seconds.observe((self.shared.region.env.now() - began).as_secs_f64());
         Ok(Some(batch.events))
+    }
+
+    /// Those of the history's keys that are projected. What became of such an event, and what views of events have of it, stays as it is.
+    async fn known(&self, keys: &HashSet<Bytes>, snapshot: &dyn Snapshot) -> Result<HashSet<Bytes>, ProjectError> {
+        let keys: Vec<Bytes> = keys.iter().cloned().collect();
+        let found = snapshot.get_many(&keys).await?;
+        Ok(keys.into_iter().zip(found).filter_map(|(key, value)| value.map(|_| key)).collect())
     }
 
     /// The documents as they are before the batch.
@@ -132,11 +145,17 @@ impl Projector {
         }
     }
 
-    fn project_event(&self, log: LogId, position: Position, event: &Event, outcome: &mut Option<Outcome>, part: &mut Part) {
+    fn project_event(
+        &self,
+        (log, position): (LogId, Position),
+        event: &Event,
+        key: Bytes,
+        outcome: &mut Option<Outcome>,
+        part: &mut Part,
+    ) {
         let Some(outcome) = outcome else { return };
         let Part { changes, t, .. } = part;
         let order = event.update.order;
-        let key = history::key(&event.kind, &event.id, order);
         let is_void = self.verdicts.is_void(&key);
         let record = history::Record {
             n: event.dot().n,

@@ -4,7 +4,7 @@ use crate::world::{Node, model, start};
 use serde_json::{Value as Json, json};
 use sterna_store::Memory;
 
-const TEXT: &str = r#"
+pub const TEXT: &str = r#"
 version = 1
 
 [aggregate.note.fields]

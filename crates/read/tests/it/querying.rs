@@ -2,9 +2,10 @@
 
 use crate::models::FLIGHTS;
 use crate::projecting::{Step, take};
-use crate::world::{Node, WAIT, converge, data, one, two};
+use crate::world::{Node, WAIT, command, converge, data, one, two};
 use serde_json::{Value as Json, json};
 use sterna_read::ReadRefused;
+use sterna_write::Command;
 
 async fn filled() -> Node {
     let node = one(FLIGHTS).await;
@@ -171,6 +172,24 @@ async fn a_document_that_is_not_there_is_missing_deleted_or_unknown() {
     assert!(matches!(node.document("flght", "f-1").await, Err(ReadRefused::UnknownType { suggestion: Some(of), .. }) if *of == *"flight"));
     take(&node, &Step::Arrive { flight: 1, delay: None }).await;
     assert!(node.document("flight", "f-1").await.expect("it is revived").contains("\"origin\":null"));
+}
+
+#[tokio::test]
+async fn what_is_said_once_more_stays_what_it_became() {
+    let nodes = two(crate::parking::TEXT).await;
+    for (node, text) in nodes.iter().zip(["one", "other"]) {
+        let write = command("note", "n", "write", &json!({"text": text}));
+        node.writer.execute(Command { key: Some("k".into()), ..write }).await.expect("neither knows of the other");
+    }
+    converge(&nodes).await;
+    for (node, other) in [(&nodes[0], &nodes[1]), (&nodes[1], &nodes[0])] {
+        let history = async || node.reads.history("note", "n", None, None, Some(&node.all()), WAIT).await.expect("it is there").body;
+        let (before, rows) = (history().await, node.rows("writes", &[]).await);
+        assert_eq!((String::from_utf8_lossy(&before).matches("\"void\":true").count(), rows.len()), (1, 1));
+        node.hear_again(other).await;
+        node.projected().await;
+        assert_eq!((history().await, node.rows("writes", &[]).await), (before, rows));
+    }
 }
 
 #[tokio::test]

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 use sterna_crdt::RegionId;
 use sterna_env::{Env, Scope};
-use sterna_log::{AggregateId, Frame, FrameEntry, LogId, ShardId, Token};
+use sterna_log::{AggregateId, Frame, FrameEntry, LogId, Position, ShardId, Token};
 use sterna_read::{Options, Page, ReadRefused, Reads};
 use sterna_store::{Memory, Store};
 use sterna_write::{Accepted, Command, Gate, OpenOptions, Region, Writer};
@@ -193,6 +193,19 @@ impl Node {
             membership_number: 1,
             membership_hash: region.membership.hash(),
             sent_ms: region.env.wall_ms(),
+        }
+    }
+
+    /// Takes what `from` has of its own logs, as if it said it all once more in a new life, because it was restored.
+    pub async fn hear_again(&self, from: &Node) {
+        for shard in (0..SHARDS).map(ShardId) {
+            let log = LogId { origin: from.me(), shard };
+            let (logs, end) = (from.writer.logs(), self.writer.region().board.copied(shard).get(from.me()));
+            let entries = logs.read(log, Position::ZERO, end, 1 << 20).await.expect("the store can be read");
+            let later = |position: Position| Position { epoch: position.epoch + 1, ..position };
+            let entries = entries.into_iter().map(|e| FrameEntry { position: later(e.position), bytes: e.bytes }).collect();
+            let frame = Frame { after: end, entries, ..from.frame(log, self).await };
+            self.writer.merge(frame).await.expect("it begins where the copy ends");
         }
     }
 

@@ -25,7 +25,7 @@ impl LogFollower {
         let before = self.copied();
         let Ok(frame) = self.fetch(from, before).await else { return false };
         let entries = frame.entries.iter().filter(|e| e.position > self.copied()).count() as u64;
-        if frame.after > before || self.take(frame).await.is_err() || entries == 0 {
+        if frame.after > before || self.take(frame, from).await.is_err() || entries == 0 {
             return false;
         }
         self.shared.metrics.carried.with_label_values(&[&self.region().membership.name(from)]).inc_by(entries);

@@ -65,7 +65,7 @@ impl LogFollower {
             }
             let (frame, next) = join(frame, &mut *follower);
             held = next;
-            if let Err(trouble) = self.take(frame).await {
+            if let Err(trouble) = self.take(frame, self.log.origin).await {
                 return End::Trouble(trouble);
             }
             self.keep_place().await;
@@ -95,7 +95,7 @@ fn join(mut frame: Frame, follower: &mut dyn Follower) -> (Frame, Option<Frame>)
     while bytes < MERGE_BYTES
         && let Some(Ok(next)) = follower.next().now_or_never()
     {
-        if next.log != frame.log || next.after != frame.end() || says_less(&next, &frame) {
+        if next.log != frame.log || next.after != frame.end() || says_less(&next, &frame) || next.incarnation != frame.incarnation {
             return (frame, Some(next));
         }
         bytes += next.entries.iter().map(|e| e.bytes.len()).sum::<usize>();

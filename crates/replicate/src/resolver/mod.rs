@@ -11,6 +11,7 @@ mod place;
 mod repair;
 mod take;
 
+use crate::gate::Gatekeeper;
 use crate::introductions::Introductions;
 use crate::metrics::Metrics;
 use crate::peers::Peers;
@@ -29,6 +30,7 @@ pub(crate) struct Resolver {
     pub writer: Arc<Writer>,
     pub stream: Arc<dyn Stream>,
     pub introductions: Arc<Introductions>,
+    pub gate: Arc<Gatekeeper>,
     pub repair: Arc<dyn Repair>,
     pub source: Arc<Source>,
     pub peers: Arc<Peers>,
@@ -63,6 +65,7 @@ impl Resolver {
                 };
                 let mut lease = region.leases.shard(shard);
                 scope.spawn_until_stop(async move {
+                    follower.shared.gate.asked().await;
                     // The sender lives as long as the region.
                     while lease.wait_for(|held| *held).await.is_ok() {
                         tokio::select! {

@@ -27,7 +27,7 @@ impl LogFollower {
             if frame.end() <= copied || frame.after > copied || self.shared.peers.hear(&frame).is_err() {
                 return;
             }
-            if let Err(trouble) = self.merge(frame).await {
+            if let Err(trouble) = self.merge(frame, from).await {
                 tracing::debug!(origin = %self.origin, shard = self.log.shard.0, from = from.0, %trouble, "no repair");
                 return;
             }

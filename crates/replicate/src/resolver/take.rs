@@ -2,6 +2,7 @@
 
 use super::LogFollower;
 use crate::claims::Claim;
+use sterna_crdt::RegionId;
 use sterna_env::mutation;
 use sterna_log::{Frame, Position};
 use sterna_write::MergeError;
@@ -20,8 +21,8 @@ pub(super) enum Trouble {
 }
 
 impl LogFollower {
-    /// Hands a frame to the writer, after filling a hole before it.
-    pub(super) async fn take(&self, frame: Frame) -> Result<(), Trouble> {
+    /// Hands a frame that `from` sent to the writer, after filling a hole before it.
+    pub(super) async fn take(&self, frame: Frame, from: RegionId) -> Result<(), Trouble> {
         let _turn = self.turn.lock().await;
         if frame.log != self.log {
             return Err(Trouble::Damaged(format!("a frame of {:?} where {:?} was asked for", frame.log, self.log)));
@@ -32,6 +33,10 @@ impl LogFollower {
         }
         self.shared.metrics.frames.with_label_values(&[&self.origin]).inc();
         self.check_claim(&frame);
+        if from == self.log.origin && frame.incarnation < self.region().recalled(from) && frame.end() > self.copied() {
+            self.pass_over(frame.end());
+            return Ok(());
+        }
         if frame.after > self.copied() && !mutation::on("after-unchecked") {
             self.shared.metrics.holes.with_label_values(&[&self.origin]).inc();
             tracing::debug!(origin = %self.origin, shard = self.log.shard.0, after = %frame.after, copied = %self.copied(), "a hole");
@@ -42,21 +47,27 @@ impl LogFollower {
                 return Err(Trouble::Hole(frame.after));
             }
         }
-        match self.merge(frame).await {
+        match self.merge(frame, from).await {
             Err(Trouble::Damaged(text)) => self.damaged(text).await,
             result => result,
         }
     }
 
     /// Copies a frame that has no hole before it. Also for frames that fill one.
-    pub(super) async fn merge(&self, frame: Frame) -> Result<(), Trouble> {
+    pub(super) async fn merge(&self, frame: Frame, from: RegionId) -> Result<(), Trouble> {
         let before = self.copied();
         let all = frame.entries.len() as u64;
         let new = frame.entries.iter().filter(|e| e.position > before).count() as u64;
         self.shared.source.remember(&frame);
         let end = frame.end();
-        match self.shared.writer.merge(frame).await {
+        let writer = &self.shared.writer;
+        let merged = if from == self.log.origin { writer.merge(frame).await } else { writer.merge_copy(frame).await };
+        match merged {
             Ok(_) => {}
+            Err(MergeError::Recalled) => {
+                self.pass_over(end);
+                return Ok(());
+            }
             Err(MergeError::Ahead { .. }) => {
                 let shard = self.log.shard;
                 self.shared.source.claims().make(Claim { shard, position: None });
@@ -70,12 +81,15 @@ impl LogFollower {
         Ok(())
     }
 
+    fn pass_over(&self, end: Position) {
+        tracing::debug!(origin = %self.origin, shard = self.log.shard.0, %end, "passed over what the origin sent before it was restored");
+    }
+
     /// Whoever has applied more of this region's log than this region has written holds what an old copy has lost.
     fn check_claim(&self, frame: &Frame) {
         let (region, shard) = (self.region(), self.log.shard);
         let end = region.board.applied(shard).get(region.me);
         let (claims, theirs) = (self.shared.source.claims(), frame.applied.get(region.me));
-        claims.heard(self.log.origin, shard, theirs);
         claims.check(shard, theirs, end, region.life().epoch);
     }
 

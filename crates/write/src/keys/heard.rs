@@ -5,7 +5,8 @@
 use super::{Unreadable, decode, encode};
 use bytes::{BufMut, Bytes};
 use serde::{Deserialize, Serialize};
-use sterna_log::ShardId;
+use sterna_crdt::RegionId;
+use sterna_log::{Applied, Position, ShardId};
 
 const FORMAT: u8 = 1;
 
@@ -33,5 +34,16 @@ impl HeardRecord {
 
     pub fn decode(bytes: &[u8]) -> Result<Self, Unreadable> {
         decode("heard record", FORMAT, bytes)
+    }
+
+    /// What each region had applied.
+    pub fn known(&self) -> impl Iterator<Item = (RegionId, Applied)> {
+        self.known.iter().map(|(region, positions)| {
+            let mut applied = Applied::default();
+            for (origin, bytes) in positions {
+                applied.raise(RegionId(*origin), Position::from_bytes(bytes).unwrap_or_default());
+            }
+            (RegionId(*region), applied)
+        })
     }
 }

@@ -17,7 +17,14 @@ pub fn fence(region: RegionId) -> Bytes {
     key.into()
 }
 
-const FORMAT: u8 = 1;
+/// The life that a restored region says to be in.
+pub fn recalled(region: RegionId) -> Bytes {
+    let mut key = b"m/recalled/".to_vec();
+    key.extend_from_slice(&region.0.to_be_bytes());
+    key.into()
+}
+
+const FORMAT: u8 = 2;
 
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct RegionRecord {
@@ -27,6 +34,8 @@ pub struct RegionRecord {
     pub epoch: u64,
     /// Every member's heartbeat has named a membership that has this region.
     pub admitted: bool,
+    /// The store is an old copy of itself, and has not got back yet what the region knew.
+    pub restored: bool,
 }
 
 impl RegionRecord {

@@ -18,6 +18,7 @@ impl Shard {
         if batch.merges() {
             self.merge_under_way = false;
         }
+        self.entries_under_way -= usize::from(batch.entry.last_index().is_some());
         self.notices_due |= std::mem::take(&mut self.notices_wait);
         match result {
             Ok(committed) => self.committed(batch, committed),
@@ -34,12 +35,14 @@ impl Shard {
                     CommitError::Full => Refused::Full,
                     error => Refused::Unavailable(error.to_string()),
                 };
+                // Who asked is told; what nobody asked for is tried again.
+                let is_own_work = batch.answers.is_empty() || batch.merges() || !batch.beginnings.is_empty();
                 for (job, ..) in batch.answers.drain(..) {
                     self.metrics.answered(refused.outcome(), self.region.env.now() - job.since);
                     _ = job.reply.send(Err(refused.clone()));
                 }
-                if batch.merges() {
-                    tracing::warn!(shard = self.id.0, %error, "merging waits for the store");
+                if is_own_work {
+                    tracing::warn!(shard = self.id.0, %error, "waits for the store");
                     self.region.env.sleep(MERGE_PAUSE).await;
                 }
                 self.again(&mut batch);

@@ -59,6 +59,8 @@ pub(crate) enum HomeOrder {
 /// A frame to copy and merge.
 pub(crate) struct MergeJob {
     pub frame: Frame,
+    /// It is what another region has, and not what the origin sends itself.
+    pub is_copy: bool,
     pub reply: oneshot::Sender<Result<Merged, MergeError>>,
 }
 

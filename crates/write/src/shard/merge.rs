@@ -8,6 +8,7 @@ use crate::keys::meta::{self, RegionRecord};
 use crate::keys::progress::ShardProgress;
 use crate::keys::{Unreadable, bell, log, progress};
 use crate::limits::{BATCH_BYTES_MAX, MERGE_READ_BYTES};
+use crate::recalls::decode_recall;
 use crate::{Fence, LogEntry, Logs, MergeError, Merged, Region};
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -78,7 +79,6 @@ impl Standing {
         let own = LogId { origin: region.me, shard };
         board.start_tally(shard, self.own_tip.max(self.own_old));
         board.raise_applied(own, self.own_tip);
-        board.raise_end(own, self.own_old);
     }
 }
 
@@ -102,7 +102,13 @@ impl Shard {
         let fenced: Vec<RegionId> = if self.merging.is_empty() { Vec::new() } else { self.region.membership.regions().collect() };
         let mut keys = vec![meta::REGION, bell::key(self.id), progress::key(self.id)];
         keys.extend(fenced.iter().map(|region| meta::fence(*region)));
+        keys.extend(fenced.iter().map(|region| meta::recalled(*region)));
         let mut found = snapshot.get_many(&keys).await?;
+        for (region, bytes) in fenced.iter().zip(found.split_off(3 + fenced.len())) {
+            if let Some(bytes) = bytes {
+                self.region.adopt_recall(*region, decode_recall(&bytes).map_err(unreadable)?);
+            }
+        }
         let fences = fenced.into_iter().zip(found.split_off(3)).filter_map(|(region, bytes)| Some((region, Fence::decode(&bytes?))));
         self.fences = fences.map(|(region, fence)| Ok((region, fence?))).collect::<Result<_, _>>().map_err(unreadable)?;
         let [record, bell, stored] = found.try_into().unwrap_or_default();
@@ -157,11 +163,16 @@ impl Shard {
         if job.frame.after > copied && theirs(job.frame.after) && !mutation::on("after-unchecked") {
             return Err(MergeError::Hole { copied });
         }
+        let recalled = self.region.recalled(log.origin);
+        let is_old = !job.is_copy && job.frame.incarnation < recalled && new.iter().any(|e| e.position.epoch < recalled.opened_ms());
+        if is_old {
+            return Err(MergeError::Recalled);
+        }
         if let Some(error) = new.iter().find_map(|e| e.entry().err()) {
             return Err(MergeError::Damaged(error.to_string()));
         }
         if !self.sole_writer && !new.is_empty() {
-            batch.transaction.read_key(&meta::fence(log.origin));
+            batch.transaction.read_key(&meta::fence(log.origin)).read_key(&meta::recalled(log.origin));
         }
         let pending = self.pending.entry(log.origin).or_default();
         let mut after = copied;
@@ -235,7 +246,8 @@ impl Shard {
                 break;
             }
             let have = if origin == me && needed.epoch == epoch { self.standing.own_tip } else { progress.applied.get(origin) };
-            let is_gone = || origin == me && needed.epoch < epoch && self.region.is_past_whole(epoch);
+            let is_lost = || needed > progress.copied.get(me) && self.region.is_past_whole(epoch);
+            let is_gone = || origin == me && needed.epoch < epoch && is_lost();
             if needed > have && !is_gone() {
                 return if origin == me { Readiness::Ahead } else { Readiness::Waits };
             }
@@ -264,7 +276,11 @@ impl Shard {
         let Ok(decoded) = entry.entry() else { return };
         // What was copied back behind entries of the current epoch would be in everybody's past: it is said once more, with the same
         // dots, where followers of this log look. Who has it passes over it.
-        let again = log.origin == self.region.me && self.standing.own_tip != Position::ZERO;
+        let is_own = log.origin == self.region.me;
+        let again = is_own && (self.standing.own_tip != Position::ZERO || self.entries_under_way > 0);
+        if is_own && !self.sole_writer {
+            batch.transaction.read_key(&bell::key(self.id));
+        }
         for (index, event) in decoded.events.iter().enumerate() {
             if self.merge_event(event, entry.at(index), model, batch) && again {
                 batch.entry.events.push(event.clone());

@@ -68,6 +68,8 @@ pub(crate) struct Shard {
     reserved: HashSet<AggregateId>,
     under_way: FuturesOrdered<Boxed<'static, (Batch, Result<Committed, CommitError>)>>,
     merge_under_way: bool,
+    /// How many of them have an entry for this region's own log.
+    entries_under_way: usize,
     /// How many events a batch may merge: fewer after a conflict, so that who merges much gets its turn beside who writes little.
     merges_max: usize,
     failed: bool,
@@ -111,6 +113,7 @@ impl Shard {
             reserved: HashSet::default(),
             under_way: FuturesOrdered::new(),
             merge_under_way: false,
+            entries_under_way: 0,
             merges_max: BATCH_MERGES_MAX,
             failed: false,
             sweep,
@@ -155,6 +158,7 @@ impl Shard {
         }
         self.busy.extend(batch.touched.keys().cloned());
         self.merge_under_way |= batch.merges();
+        self.entries_under_way += usize::from(batch.entry.last_index().is_some());
         if mutation::on("ack-before-sync") {
             self.answer_early(&mut batch);
         }
@@ -201,6 +205,7 @@ impl Shard {
         match input {
             MergeInput::Frame(job) => self.merging.push_back(job),
             MergeInput::Unpark(job) => self.unparking.push_back(*job),
+            MergeInput::Begin(done) if self.standing.own_tip != Position::ZERO => _ = done.send(()),
             MergeInput::Begin(done) => self.beginnings.push(done),
             MergeInput::Reload(done) => {
                 self.reloads.push(done);
