@@ -155,7 +155,7 @@ impl Recovery {
                     let asked = Asked { epoch, ..Asked::default() };
                     self.begin_new_life("a peer knows of a later life than that of this old copy", true, &asked, unheard).await?;
                 }
-                heard => _ = heard?,
+                heard => heard?,
             }
             if unheard.is_empty() {
                 break;
@@ -281,7 +281,8 @@ impl Recovery {
             };
             let (holds, is_current) = (answer.holds_more(ends), answer.is_ahead(self.region(), ends));
             let reached = |origin, shard| self.region().board.reached(LogId { origin, shard });
-            let has_heard = answer.shards.iter().any(|held| held.heard.0.iter().any(|(origin, theirs)| *theirs > reached(*origin, held.shard)));
+            let has_heard =
+                answer.shards.iter().any(|held| held.heard.0.iter().any(|(origin, theirs)| *theirs > reached(*origin, held.shard)));
             asked.epoch = asked.epoch.max(answer.epoch());
             asked.is_current |= is_current;
             if holds || is_current || has_heard {

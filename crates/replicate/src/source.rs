@@ -99,7 +99,9 @@ impl Source {
         let until = applied.get(log.origin);
         self.claims.check(shard, after, until, life.epoch);
         let snapshot = match seal {
-            Seal::Yes if self.seals.load(Ordering::Acquire) && (!life.restored || self.region.is_past_whole(life.epoch)) => Some(self.region.store_of(shard).snapshot().await?),
+            Seal::Yes if self.seals.load(Ordering::Acquire) && (!life.restored || self.region.is_past_whole(life.epoch)) => {
+                Some(self.region.store_of(shard).snapshot().await?)
+            }
             _ => None,
         };
         let after = after.min(until);

@@ -5,10 +5,9 @@ use crate::keys::heard::HeardRecord;
 use parking_lot::{Mutex, RwLock};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::Duration;
 use sterna_crdt::RegionId;
 use sterna_env::{Env, Instant, mutation};
-use sterna_log::{AggregateId, Applied, LogId, Position, Progress, ShardId, Token};
+use sterna_log::{AggregateId, Applied, LogId, Position, Progress, ShardId};
 use tokio::sync::{Notify, watch};
 
 /// The region's progress, shard by shard, and what the other regions said of theirs.
@@ -304,25 +303,6 @@ impl Board {
     /// Changes whenever something of any shard does.
     pub fn subscribe_any(&self) -> watch::Receiver<u64> {
         self.any.subscribe()
-    }
-
-    /// Waits until this shard has all that `token` has seen of it; after `wait`, the origins that it lacks.
-    pub async fn wait_for(&self, shard: ShardId, token: &Token, regions: &[RegionId], wait: Duration) -> Result<(), Vec<RegionId>> {
-        let mut changed = self.subscribe(shard);
-        let lacking = || -> Vec<RegionId> {
-            regions.iter().copied().filter(|&origin| token.needs(LogId { origin, shard }) > self.reached(LogId { origin, shard })).collect()
-        };
-        let waiting = async {
-            while !lacking().is_empty() {
-                if changed.changed().await.is_err() {
-                    return;
-                }
-            }
-        };
-        match self.env.timeout(wait, waiting).await {
-            Some(()) => Ok(()),
-            None => Err(lacking()),
-        }
     }
 
     fn at(&self, shard: ShardId) -> &Mutex<ShardBoard> {

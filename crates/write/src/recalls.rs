@@ -95,7 +95,8 @@ impl Writer {
             let snapshot = region.store_of(shard).snapshot().await?;
             let found = snapshot.get_many(&[progress::key(shard), heard::key(shard)]).await?;
             let [progress, told] = <[Option<Bytes>; 2]>::try_from(found).unwrap_or_default();
-            let ShardProgress { copied, mut applied, .. } = progress.map(|bytes| ShardProgress::decode(&bytes)).transpose()?.unwrap_or_default();
+            let ShardProgress { copied, mut applied, .. } =
+                progress.map(|bytes| ShardProgress::decode(&bytes)).transpose()?.unwrap_or_default();
             applied.raise(region.me, self.logs().tip(LogId { origin: region.me, shard }).await?);
             let mut said = region.board.known(shard, of);
             if let Some(bytes) = told {

@@ -11,9 +11,10 @@ use parking_lot::RwLock;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 use sterna_crdt::{Incarnation, Name, RegionId};
 use sterna_env::{Env, mutation};
-use sterna_log::{DecodeError, LogId, Membership, Position, ShardId};
+use sterna_log::{DecodeError, LogId, Membership, Position, ShardId, Token};
 use sterna_model::Model;
 use sterna_store::{CommitError, ReadError, Retry, Snapshot, Store, Transaction};
 
@@ -167,7 +168,9 @@ impl Region {
 
     pub fn gate(&self) -> Gate {
         match self.gate.read().clone() {
-            Gate::Open if self.life().restored => Gate::Closed("its store is an old copy of itself, and gets back what it has lost".to_owned()),
+            Gate::Open if self.life().restored => {
+                Gate::Closed("its store is an old copy of itself, and gets back what it has lost".to_owned())
+            }
             gate => gate,
         }
     }
@@ -195,6 +198,25 @@ impl Region {
         }
         let may_come = !self.is_past_whole(epoch) && (self.gate() != Gate::Open || !self.unheard.read().is_empty());
         position <= here.copied || may_come
+    }
+
+    /// Waits until this region has all that `token` has seen of a shard; after `wait`, the origins that it lacks.
+    pub(crate) async fn wait_for(&self, shard: ShardId, token: &Token, wait: Duration) -> Result<(), Vec<RegionId>> {
+        let mut changed = self.board.subscribe(shard);
+        let is_lacking = |origin: &RegionId| {
+            let log = LogId { origin: *origin, shard };
+            let need = token.needs(log);
+            need > self.board.reached(log) || self.may_lack(log, need)
+        };
+        let lacking = || -> Vec<RegionId> { self.membership.regions().filter(is_lacking).collect() };
+        let waiting = async {
+            while !lacking().is_empty() {
+                if changed.changed().await.is_err() {
+                    return;
+                }
+            }
+        };
+        self.env.timeout(wait, waiting).await.ok_or_else(lacking)
     }
 
     /// No peer has anything of this region's log before `epoch` that is not here, nor will it copy any: what is missing is gone. Then whatever depends on

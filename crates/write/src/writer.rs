@@ -20,7 +20,7 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 use sterna_crdt::{Name, RegionId};
 use sterna_env::{Boxed, Scope};
-use sterna_log::{AggregateId, Frame, LogId, Position, ShardId, shard_of};
+use sterna_log::{AggregateId, Frame, Position, ShardId, shard_of};
 use sterna_model::{Args, valid_id};
 use sterna_store::{CommitError, ReadError};
 use tokio::sync::{mpsc, oneshot};
@@ -242,16 +242,9 @@ impl Writer {
         let id = &job.command.aggregate;
         let shard = shard_of(&id.kind, &id.id, self.region.shards());
         if let Some(token) = &job.command.token {
-            let regions: Vec<RegionId> = self.region.membership.regions().collect();
-            let waited = self.region.board.wait_for(shard, token, &regions, job.command.wait).await;
-            let own = LogId { origin: self.region.me, shard };
-            let missing = match waited {
-                Ok(()) if self.region.may_lack(own, token.needs(own)) => vec![self.region.me],
-                waited => waited.err().unwrap_or_default(),
-            };
-            if !missing.is_empty() {
-                return Err(Refused::BehindToken { missing: missing.into_iter().map(|r| self.region.membership.name(r)).collect() });
-            }
+            let waited = self.region.wait_for(shard, token, job.command.wait).await;
+            let names = |missing: Vec<RegionId>| missing.into_iter().map(|region| self.region.membership.name(region)).collect();
+            waited.map_err(|missing| Refused::BehindToken { missing: names(missing) })?;
         }
         self.put(shard, job)
     }

@@ -145,14 +145,7 @@ impl Projector {
         }
     }
 
-    fn project_event(
-        &self,
-        (log, position): (LogId, Position),
-        event: &Event,
-        key: Bytes,
-        outcome: &mut Option<Outcome>,
-        part: &mut Part,
-    ) {
+    fn project_event(&self, (log, position): (LogId, Position), event: &Event, key: Bytes, outcome: &mut Option<Outcome>, part: &mut Part) {
         let Some(outcome) = outcome else { return };
         let Part { changes, t, .. } = part;
         let order = event.update.order;
