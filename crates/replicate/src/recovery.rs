@@ -104,7 +104,7 @@ impl Recovery {
         let mut unheard = Unheard::load(self.region()).await?;
         let asked = self.ask(&self.ends().await?).await?;
         if let Some(reason) = self.reason(&asked) {
-            self.begin_new_life(&reason, !asked.holders.is_empty(), &asked, &mut unheard).await?;
+            self.begin_new_life(&reason, !asked.holders.is_empty(), asked.epoch, &mut unheard).await?;
         }
         self.note_old_ends().await?;
         self.note(&unheard);
@@ -125,15 +125,14 @@ impl Recovery {
     }
 
     /// Every peer is to be heard after that, also those that have said something already: entries may have been on their way to them.
-    async fn begin_new_life(&self, reason: &str, restored: bool, asked: &Asked, unheard: &mut Unheard) -> Result<(), Failure> {
+    async fn begin_new_life(&self, reason: &str, restored: bool, behind: u64, unheard: &mut Unheard) -> Result<(), Failure> {
         tracing::warn!(region = %self.region().name, reason, "recovery");
         self.gate.close(reason);
         self.source.allow_seals(false);
         self.hear_all_again(unheard).await?;
-        self.writer.begin_new_life(reason, restored, asked.epoch).await?;
+        self.writer.begin_new_life(reason, restored, behind).await?;
         self.metrics.lives_begun.inc();
-        self.note_old_ends().await?;
-        Ok(())
+        Ok(self.note_old_ends().await?)
     }
 
     async fn hear_all_again(&self, unheard: &mut Unheard) -> Result<(), Failure> {
@@ -152,8 +151,7 @@ impl Recovery {
         loop {
             match self.hear_some(unheard, &mut targets).await {
                 Err(Failure::Outlived { epoch }) => {
-                    let asked = Asked { epoch, ..Asked::default() };
-                    self.begin_new_life("a peer knows of a later life than that of this old copy", true, &asked, unheard).await?;
+                    self.begin_new_life("a peer knows of a later life than that of this old copy", true, epoch, unheard).await?;
                 }
                 heard => heard?,
             }
@@ -228,14 +226,17 @@ impl Recovery {
                 }
                 continue;
             }
+            let before = unheard.len();
             let done = match claim {
                 _ if self.region().life().restored => self.restore(unheard).await,
                 Some(Some(_)) => self.look_into(unheard).await,
                 _ => self.hear_late(unheard).await,
             };
-            match done {
-                Ok(()) => backoff.reset(),
-                Err(error) => tracing::debug!(%error, "not all of this region's log is known to be here"),
+            if let Err(error) = done {
+                tracing::warn!(%error, "not all of this region's log is known to be here");
+            }
+            if unheard.len() < before {
+                backoff.reset();
             }
             while claims.try_recv().is_ok() {}
             self.note(unheard);
@@ -257,7 +258,7 @@ impl Recovery {
         let asked = self.ask(&self.ends().await?).await?;
         if asked.is_current {
             let reason = format!("its store is an old copy of itself; it gets back what {} still holds", self.names(&asked.holders));
-            self.begin_new_life(&reason, true, &asked, unheard).await?;
+            self.begin_new_life(&reason, true, asked.epoch, unheard).await?;
             return self.restore(unheard).await;
         }
         let old_ends = self.region().board.shards().map(|shard| (shard, self.source.claims().old_end(shard))).collect();
