@@ -79,7 +79,7 @@ async fn an_older_copy_that_starts_while_no_peer_answers_waits_for_what_it_has_l
     cluster["us-east"].spawn();
     cluster["us-east"].eventually("/v1/bag/b", "what it has can be read", |bag| bag["state"]["count"] == 10).await;
     eventually("it says whom it waits for", async || {
-        let command = cluster["us-east"].http().command("/v1/bag/b/mark", json!({ "mark": "m20" })).key("m20");
+        let command = cluster["us-east"].http().command("bag/b/mark", json!({ "mark": "m20" })).key("m20");
         let refused = command.send().await.refused(503, "not-accepting");
         let detail = refused["detail"].as_str().unwrap_or_default();
         if detail.contains("eu-west has not said yet what it holds") { Ok(()) } else { Err(detail.to_owned()) }
