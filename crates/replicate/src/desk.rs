@@ -2,10 +2,12 @@
 
 use crate::escrow::Teller;
 use crate::homes::{HandOver, Host};
+use crate::limits::FETCH_WAIT;
 use crate::lost::Registrar;
 use crate::recall::Witness;
 use bytes::Bytes;
 use sterna_crdt::RegionId;
+use sterna_env::Env;
 use sterna_stream::FollowError;
 
 /// [`crate::escrow`]: rights of a bounded counter.
@@ -40,6 +42,12 @@ impl Desk {
             _ => Err(FollowError::Malformed("a request of a newer release".to_owned())),
         }
     }
+}
+
+/// What a peer answers. One that takes longer than [`FETCH_WAIT`] counts as out of reach.
+pub(crate) async fn answered<T>(env: &Env, asking: impl Future<Output = Result<T, FollowError>>) -> Result<T, FollowError> {
+    let late = || Err(FollowError::Unreachable(format!("no answer within {FETCH_WAIT:?}")));
+    env.timeout(FETCH_WAIT, asking).await.unwrap_or_else(late)
 }
 
 /// A request of one service.

@@ -3,7 +3,8 @@
 //! Shards, members, addresses and the secret are compared wherever a peer's own process is asked. A stream that is something between the
 //! processes carries frames of whoever writes there: so each peer is asked once before its logs are followed, and now and then from then on.
 
-use crate::limits::{FETCH_WAIT, INTRODUCTION_PAUSE, INTRODUCTION_WAIT, REFUSED_PAUSE};
+use crate::desk::answered;
+use crate::limits::{INTRODUCTION_PAUSE, INTRODUCTION_WAIT, REFUSED_PAUSE};
 use futures::future::join_all;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -80,8 +81,7 @@ impl Introductions {
     async fn ask(&self, peer: RegionId) -> Result<(), FollowError> {
         let log = LogId { origin: peer, shard: ShardId(0) };
         let asking = self.repair.fetch(peer, log, self.region.board.copied(log.shard).get(peer));
-        let late = || Err(FollowError::Unreachable(format!("no answer within {FETCH_WAIT:?}")));
-        self.region.env.timeout(FETCH_WAIT, asking).await.unwrap_or_else(late).map(drop)
+        answered(&self.region.env, asking).await.map(drop)
     }
 }
 

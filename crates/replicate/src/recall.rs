@@ -1,7 +1,6 @@
 //! What a region that may be restored asks its peers.
 
-use crate::desk::{RECALL, decode, encode, request};
-use crate::limits::FETCH_WAIT;
+use crate::desk::{RECALL, answered, decode, encode, request};
 use crate::recovery::Ends;
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
@@ -71,9 +70,7 @@ pub(crate) async fn ask(
     peer: RegionId,
     life: Option<Incarnation>,
 ) -> Result<Recalled, FollowError> {
-    let asking = repair.call(peer, request(RECALL, &Ask { life }));
-    let late = || Err(FollowError::Unreachable(format!("no answer within {FETCH_WAIT:?}")));
-    let bytes = region.env.timeout(FETCH_WAIT, asking).await.unwrap_or_else(late)?;
+    let bytes = answered(&region.env, repair.call(peer, request(RECALL, &Ask { life }))).await?;
     let Answer { life, latest, shards } = decode(&bytes)?;
     let shards = shards.into_iter().map(HeldParts::join).collect::<Option<_>>();
     Ok(Recalled { life, latest, shards: shards.ok_or_else(|| FollowError::Malformed("a position".to_owned()))? })

@@ -10,8 +10,9 @@
 //! lost. Who has not answered is remembered until it has; what is found to be lost then is copied back into the lives before.
 
 use crate::claims::Claim;
+use crate::desk::answered;
 use crate::gate::Gatekeeper;
-use crate::limits::{FETCH_WAIT, RECOVERY_PAUSE_FIRST, RECOVERY_PAUSE_MAX, RECOVERY_WAIT};
+use crate::limits::{RECOVERY_PAUSE_FIRST, RECOVERY_PAUSE_MAX, RECOVERY_WAIT};
 use crate::metrics::Metrics;
 use crate::reactor::Rewinds;
 use crate::recall::{self, Recalled};
@@ -20,7 +21,6 @@ use crate::unheard::Unheard;
 use futures::future::{join_all, try_join_all};
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::time::Duration;
 use sterna_crdt::RegionId;
 use sterna_env::{Backoff, Env};
 use sterna_log::{Frame, LogId, Position, ShardId};
@@ -419,9 +419,7 @@ impl Recovery {
     }
 
     async fn fetch(&self, peer: RegionId, shard: ShardId, after: Position) -> Result<Frame, FollowError> {
-        let late = |wait: Duration| Err(FollowError::Unreachable(format!("no answer within {wait:?}")));
-        let fetching = self.repair.fetch(peer, self.own(shard), after);
-        self.env().timeout(FETCH_WAIT, fetching).await.unwrap_or_else(|| late(FETCH_WAIT))
+        answered(self.env(), self.repair.fetch(peer, self.own(shard), after)).await
     }
 
     fn own(&self, shard: ShardId) -> LogId {

@@ -1,7 +1,7 @@
 //! Filling holes from any region that has a copy.
 
 use super::LogFollower;
-use crate::limits::FETCH_WAIT;
+use crate::desk::answered;
 use sterna_crdt::RegionId;
 use sterna_log::{Frame, Position};
 use sterna_stream::FollowError;
@@ -40,9 +40,7 @@ impl LogFollower {
     }
 
     pub(super) async fn fetch(&self, from: RegionId, after: Position) -> Result<Frame, FollowError> {
-        let fetching = self.shared.repair.fetch(from, self.log, after);
-        let late = || Err(FollowError::Unreachable(format!("no answer within {FETCH_WAIT:?}")));
-        let frame = self.env().timeout(FETCH_WAIT, fetching).await.unwrap_or_else(late)?;
+        let frame = answered(self.env(), self.shared.repair.fetch(from, self.log, after)).await?;
         if frame.log != self.log {
             return Err(FollowError::Malformed(format!("a frame of {:?} where {:?} was asked for", frame.log, self.log)));
         }
