@@ -12,16 +12,16 @@ pub const MODEL: Bytes = Bytes::from_static(b"m/model");
 
 /// A region that was declared lost.
 pub fn fence(region: RegionId) -> Bytes {
-    let mut key = b"m/fence/".to_vec();
-    key.extend_from_slice(&region.0.to_be_bytes());
-    key.into()
+    of_region(b"m/fence/", region)
 }
 
 /// The life that a restored region says to be in.
 pub fn recalled(region: RegionId) -> Bytes {
-    let mut key = b"m/recalled/".to_vec();
-    key.extend_from_slice(&region.0.to_be_bytes());
-    key.into()
+    of_region(b"m/recalled/", region)
+}
+
+fn of_region(name: &[u8], region: RegionId) -> Bytes {
+    [name, &region.0.to_be_bytes()].concat().into()
 }
 
 const FORMAT: u8 = 2;
