@@ -1,5 +1,6 @@
 //! What an accepted command became.
 
+use crate::Position;
 use std::sync::Arc;
 use sterna_crdt::{Dot, Name, Order, Update};
 
@@ -72,6 +73,8 @@ pub struct Cause {
     pub kind: Name,
     pub id: Name,
     pub dot: Dot,
+    /// Where it is in its origin's log.
+    pub position: Position,
     /// Which of the cause's reactions.
     pub index: u32,
     pub rank: Order,

@@ -141,6 +141,8 @@ struct CauseWire {
     rank_incarnation: u64,
     #[prost(uint32, tag = "7")]
     depth: u32,
+    #[prost(bytes, tag = "8")]
+    position: Vec<u8>,
 }
 
 #[derive(Message)]

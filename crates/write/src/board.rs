@@ -3,6 +3,7 @@
 use crate::Tally;
 use crate::keys::heard::HeardRecord;
 use parking_lot::{Mutex, RwLock};
+use smallvec::SmallVec;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicU64, Ordering};
 use sterna_crdt::RegionId;
@@ -105,19 +106,36 @@ impl Board {
 
     /// The position up to which every one of `members` has applied `log`: events up to there are settled, their causes aside.
     pub fn applied_by_all(&self, log: LogId, me: RegionId, members: impl Iterator<Item = RegionId>) -> Position {
+        self.applied_by_each(log, me, members).into_iter().min().unwrap_or_default()
+    }
+
+    /// Whether every one of `members` has applied the event at `position`. `None` if some have applied entries of a later epoch of the log: whether
+    /// they had this one before, the position does not say.
+    pub fn all_have(&self, log: LogId, position: Position, me: RegionId, members: impl Iterator<Item = RegionId>) -> Option<bool> {
+        let all = self.applied_by_each(log, me, members);
+        if all.iter().any(|applied| *applied < position) {
+            return Some(false);
+        }
+        all.iter().all(|applied| applied.epoch == position.epoch || *applied == Self::ITS_OWN).then_some(true)
+    }
+
+    /// How much of its own log a region has applied.
+    const ITS_OWN: Position = Position { epoch: u64::MAX, commit: [0xff; 10], index: u16::MAX };
+
+    fn applied_by_each(&self, log: LogId, me: RegionId, members: impl Iterator<Item = RegionId>) -> SmallVec<[Position; 8]> {
         let left_out = self.left_out.read();
         let board = self.at(log.shard).lock();
         let of = |region: RegionId| match region {
-            region if region == log.origin => Position::new(u64::MAX, [0xff; 10], u16::MAX),
+            region if region == log.origin => Self::ITS_OWN,
             region if region == me => board.applied.get(log.origin),
             region => board.known.get(&region).map_or(Position::ZERO, |applied| applied.get(log.origin)),
         };
-        let mut all: Vec<Position> = members.filter(|region| !left_out.contains(region)).map(of).collect();
+        let mut all: SmallVec<[Position; 8]> = members.filter(|region| !left_out.contains(region)).map(of).collect();
         if mutation::on("settled-too-early") && all.len() > 1 {
             all.sort_unstable();
             all.remove(0);
         }
-        all.into_iter().min().unwrap_or_default()
+        all
     }
 
     pub(crate) fn leave_out(&self, region: RegionId) {

@@ -25,9 +25,9 @@ pub const TAIL_INLINE_EVENTS_MAX: usize = 10;
 pub const TAIL_CHUNK_EVENTS: usize = 8;
 /// A busy shard closes longer tails too, as they are written with each command.
 pub const TAIL_PRESSING_EVENTS: usize = 8;
-/// Causes of events looked up at once, to learn whether they are settled.
+/// Causes of events whose aggregates are looked at at once, to learn whether they are settled.
 pub const CAUSES_MAX: usize = 1_024;
-/// Of how many events in tails these are the oldest causes.
+/// Of how many events in tails.
 pub const TAILS_CAUSES_MAX: usize = 8_192;
 /// Notices of void causes looked at in one batch.
 pub const NOTICES_MAX: usize = 256;

@@ -6,6 +6,7 @@ use super::place::{read_dot, write_dot};
 use super::protobuf::{Field, Fields, Writer};
 use crate::codec::DecodeError;
 use crate::event::{Cause, Event, Reaction, Send};
+use crate::position::Position;
 use std::sync::Arc;
 use sterna_crdt::{Clock, Dot, Incarnation, Name, Order, Update, VersionVector};
 
@@ -71,6 +72,7 @@ fn write_cause(to: &mut Writer, tag: u32, cause: &Cause) {
         to.fixed(5, cause.rank.clock.0);
         to.fixed(6, cause.rank.incarnation.0);
         to.uint(7, u64::from(cause.depth));
+        to.bytes(8, &cause.position.to_bytes());
     });
 }
 
@@ -226,6 +228,8 @@ fn read_send(mut fields: Fields) -> Result<Send, DecodeError> {
 
 fn read_cause(mut fields: Fields) -> Result<Cause, DecodeError> {
     let (mut kind, mut id, mut dot, mut index, mut depth) = ("", "", None, 0, 0);
+    // Older releases did not say.
+    let mut position = Position::ZERO;
     let mut rank = Order { clock: Clock(0), incarnation: Incarnation(0) };
     while let Some((tag, field)) = fields.next()? {
         match tag {
@@ -236,8 +240,9 @@ fn read_cause(mut fields: Fields) -> Result<Cause, DecodeError> {
             5 => rank.clock = Clock(field.fixed()?),
             6 => rank.incarnation = Incarnation(field.fixed()?),
             7 => depth = field.u32()?,
+            8 => position = Position::from_bytes(field.bytes()?).ok_or(DecodeError::Malformed("cause"))?,
             _ => {}
         }
     }
-    Ok(Cause { kind: shared(kind), id: id.into(), dot: dot.ok_or(DecodeError::Malformed("cause"))?, index, rank, depth })
+    Ok(Cause { kind: shared(kind), id: id.into(), dot: dot.ok_or(DecodeError::Malformed("cause"))?, position, index, rank, depth })
 }

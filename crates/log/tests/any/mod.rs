@@ -79,14 +79,8 @@ fn send() -> impl Strategy<Value = Send> {
 }
 
 fn cause() -> impl Strategy<Value = Cause> {
-    (name(), name(), dot(), any::<u32>(), order(), any::<u32>()).prop_map(|(kind, id, dot, index, rank, depth)| Cause {
-        kind,
-        id,
-        dot,
-        index,
-        rank,
-        depth,
-    })
+    (name(), name(), dot(), position(), any::<u32>(), order(), any::<u32>())
+        .prop_map(|(kind, id, dot, position, index, rank, depth)| Cause { kind, id, dot, position, index, rank, depth })
 }
 
 pub fn event() -> impl Strategy<Value = Event> {

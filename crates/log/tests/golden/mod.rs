@@ -45,6 +45,7 @@ pub fn event() -> Event {
             kind: name("account"),
             id: name("a-1"),
             dot: other,
+            position: position(6),
             index: 1,
             rank: Order { clock: Clock(9), incarnation: other.incarnation },
             depth: 2,

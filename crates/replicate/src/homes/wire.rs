@@ -27,6 +27,7 @@ struct Because {
     kind: String,
     id: String,
     dot: Dot,
+    position: (u64, [u8; 10], u16),
     index: u32,
     rank: Order,
     depth: u32,
@@ -63,8 +64,9 @@ fn key() -> TokenKey {
 impl From<&Command> for Forwarded {
     fn from(command: &Command) -> Self {
         let because = |cause: &Cause| {
-            let Cause { kind, id, dot, index, rank, depth } = cause;
-            Because { kind: kind.to_string(), id: id.to_string(), dot: *dot, index: *index, rank: *rank, depth: *depth }
+            let Cause { kind, id, dot, position, index, rank, depth } = cause;
+            let position = (position.epoch, position.commit, position.index);
+            Because { kind: kind.to_string(), id: id.to_string(), dot: *dot, position, index: *index, rank: *rank, depth: *depth }
         };
         Self {
             kind: command.aggregate.kind.to_string(),
@@ -86,8 +88,8 @@ impl From<&Command> for Forwarded {
 impl From<Forwarded> for Command {
     fn from(sent: Forwarded) -> Self {
         let cause = |because: Because| {
-            let Because { kind, id, dot, index, rank, depth } = because;
-            Cause { kind: kind.into(), id: id.into(), dot, index, rank, depth }
+            let Because { kind, id, dot, position: (epoch, commit, at), index, rank, depth } = because;
+            Cause { kind: kind.into(), id: id.into(), dot, position: Position::new(epoch, commit, at), index, rank, depth }
         };
         Self {
             aggregate: AggregateId { kind: sent.kind.into(), id: sent.id.into() },

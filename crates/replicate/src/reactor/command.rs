@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use std::time::Duration;
 use sterna_crdt::Name;
-use sterna_log::{AggregateId, Cause, Event, Reaction, Send};
+use sterna_log::{AggregateId, Cause, Event, Position, Reaction, Send};
 use sterna_write::Command;
 
 /// In the index of what is sent when a reaction was refused.
@@ -14,7 +14,8 @@ pub(super) fn depth(event: &Event) -> u32 {
     event.cause.as_ref().map_or(0, |cause| cause.depth) + 1
 }
 
-pub(super) fn command(event: &Event, reaction: &Reaction, send: &Send, index: u32) -> Command {
+/// `position` is the event's.
+pub(super) fn command(event: &Event, position: Position, reaction: &Reaction, send: &Send, index: u32) -> Command {
     Command {
         aggregate: AggregateId { kind: send.kind.clone(), id: send.id.clone() },
         name: send.command.clone(),
@@ -30,6 +31,7 @@ pub(super) fn command(event: &Event, reaction: &Reaction, send: &Send, index: u3
             kind: event.kind.clone(),
             id: event.id.clone(),
             dot: event.dot(),
+            position,
             index,
             rank: event.rank(),
             depth: depth(event),
@@ -94,12 +96,14 @@ mod tests {
     fn a_reaction_inherits_its_causes_rank_and_is_one_deeper() {
         let mut cause = event("a", "k", 1);
         let rank = Order { clock: Clock(3), incarnation: Incarnation::new(RegionId(0), 1) };
-        cause.cause = Some(Cause { kind: "x".into(), id: "y".into(), dot: cause.dot(), index: 0, rank, depth: 4 });
+        cause.cause =
+            Some(Cause { kind: "x".into(), id: "y".into(), dot: cause.dot(), position: Position::ZERO, index: 0, rank, depth: 4 });
         let send = Send { kind: "account".into(), id: "b".into(), command: "credit".into(), args: "{}".into() };
         let reaction = Reaction { name: "credit".into(), send: send.clone(), refused: None };
-        let made = command(&cause, &reaction, &send, 2);
+        let position = Position::new(1, [2; 10], 3);
+        let made = command(&cause, position, &reaction, &send, 2);
         let reacted = made.cause.unwrap();
-        assert_eq!((reacted.rank, reacted.depth, reacted.index), (rank, 5, 2));
+        assert_eq!((reacted.rank, reacted.depth, reacted.index, reacted.position), (rank, 5, 2, position));
         assert_eq!(&*made.actor, "reaction/credit");
     }
 }

@@ -8,7 +8,7 @@ use std::future::Future;
 use std::sync::Arc;
 use sterna_crdt::Name;
 use sterna_env::{Backoff, Env};
-use sterna_log::Event;
+use sterna_log::{Event, Position};
 use sterna_write::limits::REACTION_DEPTH_MAX;
 use sterna_write::{Accepted, Command, Refused, Reply, Retry, Writer};
 
@@ -26,7 +26,7 @@ struct Counted(Metrics);
 
 impl Delivery {
     /// `None` if the reaction is not to be sent.
-    pub fn of(reactor: &Reactor, event: &Event, index: usize) -> Option<Self> {
+    pub fn of(reactor: &Reactor, (event, position): (&Event, Position), index: usize) -> Option<Self> {
         let reaction = &event.reactions[index];
         if depth(event) > REACTION_DEPTH_MAX {
             reactor.metrics.reactions.with_label_values(&["too-deep"]).inc();
@@ -40,8 +40,8 @@ impl Delivery {
         Some(Self {
             writer: Arc::clone(&reactor.writer),
             name: reaction.name.clone(),
-            command: command(event, reaction, &reaction.send, index),
-            refused: reaction.refused.as_ref().map(|send| command(event, reaction, send, index | REFUSED)),
+            command: command(event, position, reaction, &reaction.send, index),
+            refused: reaction.refused.as_ref().map(|send| command(event, position, reaction, send, index | REFUSED)),
             counted: Counted::new(&reactor.metrics),
         })
     }

@@ -147,10 +147,11 @@ impl Follower {
             }
         };
         let known_since = self.known_since();
-        let mine = |event: &&Event| !event.reactions.is_empty() && event.dot().incarnation.region() == self.log.origin;
-        let events: Vec<&Event> = decoded.events.iter().filter(mine).filter(|event| event.update.order.clock >= known_since).collect();
-        for event in &events {
-            self.send(event).await;
+        let mine = |event: &Event| !event.reactions.is_empty() && event.dot().incarnation.region() == self.log.origin;
+        let placed = (0..).map(|index| entry.at(index)).zip(&decoded.events);
+        let events: Vec<(Position, &Event)> = placed.filter(|(_, event)| mine(event) && event.update.order.clock >= known_since).collect();
+        for (position, event) in &events {
+            self.send(event, *position).await;
         }
         if !events.is_empty() {
             self.end(entry.position);
@@ -169,14 +170,14 @@ impl Follower {
     }
 
     /// Submits an event's reactions, waiting for room in the window.
-    async fn send(&mut self, event: &Event) {
+    async fn send(&mut self, event: &Event, position: Position) {
         for index in 0..event.reactions.len() {
             while self.under_way.len() >= REACTIONS_IN_FLIGHT_MAX
                 && let Some(end) = self.under_way.next().await
             {
                 self.reached(end);
             }
-            let Some(delivery) = Delivery::of(&self.reactor, event, index) else { continue };
+            let Some(delivery) = Delivery::of(&self.reactor, (event, position), index) else { continue };
             let delivered = delivery.submit().await;
             self.under_way.push_back(Box::pin(async move {
                 delivered.await;

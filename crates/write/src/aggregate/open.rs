@@ -18,6 +18,10 @@ pub struct Open {
     pub rank: Order,
     /// The causing event's aggregate (type, id) and dot, for a reaction.
     pub cause: Option<CauseOf>,
+    /// Where that is in its origin's log, and whether it has a cause itself.
+    #[serde(with = "position")]
+    pub cause_at: Option<Position>,
+    pub is_chained: bool,
     /// The aggregates (type, id) that its reactions are sent to, refused ones' included.
     pub targets: Vec<(Name, Name)>,
     /// Another region may have accepted the same key: not if the server made it and the event is no reaction.
@@ -47,6 +51,8 @@ impl Open {
             may_have_twin: !event.key_made || cause.is_some(),
             cause_settled: cause.is_none(),
             cause,
+            cause_at: event.cause.as_ref().map(|cause| cause.position).filter(|position| *position != Position::ZERO),
+            is_chained: event.cause.as_ref().is_some_and(|cause| cause.depth > 1),
             targets: targets(event),
             void: false,
             closed: false,

@@ -16,7 +16,7 @@ use sterna_log::{AggregateId, ShardId};
 use sterna_model::Model;
 use sterna_store::{ReadError, Snapshot};
 
-const FORMAT: u8 = 4;
+const FORMAT: u8 = 5;
 
 #[derive(Serialize, Deserialize)]
 struct Record<'a> {

@@ -441,6 +441,8 @@ mod tests {
             answer: None,
             rank: order,
             cause: None,
+            cause_at: None,
+            is_chained: false,
             targets: Vec::new(),
             may_have_twin: true,
             void: false,

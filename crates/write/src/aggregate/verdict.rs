@@ -54,17 +54,10 @@ impl Aggregate {
         Ok(voided)
     }
 
-    /// The verdict on these causes is final, and they are not void.
-    pub(crate) fn settle_causes(&mut self, causes: &BTreeSet<CauseOf>) {
-        let settles = |open: &Open| !open.cause_settled && open.cause.as_ref().is_some_and(|cause| causes.contains(cause));
-        if self.tail.change(settles, |open| open.cause_settled = true) > 0 {
-            self.closed_at.clear();
-        }
-    }
-
-    /// Causes of events in the tail on which the verdict may still change.
-    pub(crate) fn unsettled_causes(&self) -> impl Iterator<Item = &CauseOf> {
-        self.tail.unsettled().filter_map(|open| open.cause.as_ref())
+    /// The verdict on the causes of these events is final.
+    pub(crate) fn settle_causes(&mut self, dots: &[Dot]) {
+        self.tail.change_at(dots, |open| open.cause_settled = true);
+        self.closed_at.clear();
     }
 
     /// What an idempotency key did here, by the events in the tail, and these events: the first is the one with the effect. `of` and its

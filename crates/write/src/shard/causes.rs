@@ -10,10 +10,10 @@ use crate::aggregate::{Aggregate, CauseOf};
 use crate::keys::void;
 use crate::limits::{CAUSES_MAX, NOTICES_MAX, TAILS_CAUSES_MAX};
 use bytes::Bytes;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::sync::Arc;
-use sterna_crdt::Order;
-use sterna_log::{AggregateId, Cause, LogId, ShardId, shard_of};
+use sterna_crdt::Dot;
+use sterna_log::{AggregateId, Cause, LogId, Position, ShardId, shard_of};
 use sterna_store::{Page, ReadError, Snapshot};
 
 /// What a void cause is to do to an aggregate.
@@ -75,57 +75,65 @@ impl Shard {
         }
     }
 
-    /// Learns which causes of events in these aggregates' tails are settled, so that the verdicts on them are final.
-    pub(super) async fn settle_causes(&mut self, swept: &[AggregateId], batch: &mut Batch) -> Result<(), ReadError> {
-        let settled = self.settled_causes(swept, batch).await?;
+    /// Learns which causes of events in the tails of the batch's aggregates are settled, so that the verdicts on them are final.
+    pub(super) async fn settle_causes(&mut self, batch: &mut Batch) -> Result<(), ReadError> {
+        let settled = self.settled_causes(batch).await?;
         if settled.is_empty() {
             return Ok(());
         }
         // Whoever has settled a cause has its twins, and so their marks: but only who looks after that sees them.
-        let keys: Vec<Bytes> = settled.iter().map(|cause| self.mark(cause)).collect();
+        let keys: Vec<Bytes> = settled.iter().map(|(.., cause)| self.mark(cause)).collect();
         let snapshot = Arc::clone(self.region.store_of(self.id)).snapshot().await?;
         let marks = snapshot.get_many(&keys).await?;
         let void: BTreeSet<CauseOf> =
-            settled.iter().zip(marks).filter(|(_, mark)| mark.is_some()).map(|(cause, _)| cause.clone()).collect();
+            settled.iter().zip(marks).filter(|(_, mark)| mark.is_some()).map(|((.., cause), _)| cause.clone()).collect();
         let model = self.region.model();
-        for id in swept {
+        for of_one in settled.chunk_by(|(one, ..), (other, ..)| one == other) {
+            let (id, dots): (_, Vec<Dot>) = (&of_one[0].0, of_one.iter().map(|(_, dot, _)| *dot).collect());
             let (Some(working), Some(of)) = (batch.touched.get_mut(id), model.aggregate(&id.kind)) else { continue };
             working.void_caused_by(&void, id, of);
-            working.settle_causes(&settled);
+            working.settle_causes(&dots);
         }
         Ok(())
     }
 
-    /// A log is settled from its beginning, so of each log the oldest causes are looked at first, and more of them only where some of those are
-    /// settled. In quiet times all are looked at, since one may wait for its own cause.
-    async fn settled_causes(&mut self, swept: &[AggregateId], batch: &Batch) -> Result<BTreeSet<CauseOf>, ReadError> {
-        let mut waiting: BTreeMap<LogId, BTreeSet<(Order, &CauseOf)>> = BTreeMap::new();
-        let tails = swept.iter().filter_map(|id| batch.touched.get(id));
-        for open in tails.flat_map(|working| working.aggregate.tail.unsettled()).take(TAILS_CAUSES_MAX) {
-            let Some(cause) = &open.cause else { continue };
-            let (kind, id, dot) = cause;
-            let log = LogId { origin: dot.incarnation.region(), shard: self.shard_of(kind, id) };
-            waiting.entry(log).or_default().insert((open.rank, cause));
-        }
-        let mut settled = BTreeSet::new();
-        let mut room = CAUSES_MAX;
-        let quiet = self.sweep.is_quiet();
-        let mut step = if quiet { (CAUSES_MAX / waiting.len().max(1)).max(1) } else { 1 };
-        while !waiting.is_empty() && room > 0 {
-            let mut asked = Vec::new();
-            for (log, causes) in &mut waiting {
-                let some = std::iter::from_fn(|| causes.pop_first()).take(step.min(room - asked.len()));
-                asked.extend(some.map(|(_, cause)| (*log, cause)));
+    /// Events whose causes are settled, each with its aggregate. Of a tail the oldest are looked at first, and others only while these are settled;
+    /// in quiet times all.
+    async fn settled_causes(&mut self, batch: &Batch) -> Result<Vec<(AggregateId, Dot, CauseOf)>, ReadError> {
+        let (mut settled, mut asked) = (Vec::new(), Vec::new());
+        let mut room = TAILS_CAUSES_MAX;
+        for (id, working) in &batch.touched {
+            for open in working.aggregate.tail.unsettled().take(room) {
+                room -= 1;
+                let Some(cause) = &open.cause else { continue };
+                let event = || (id.clone(), open.dot(), cause.clone());
+                match self.all_have(cause, open.cause_at) {
+                    Some(true) if !open.is_chained => settled.push(event()),
+                    Some(false) if self.sweep.is_quiet() => {}
+                    Some(false) => break,
+                    _ if asked.len() < CAUSES_MAX => asked.push(event()),
+                    _ => {}
+                }
             }
-            let ids: Vec<AggregateId> = asked.iter().map(|(_, (kind, id, _))| AggregateId { kind: kind.clone(), id: id.clone() }).collect();
+        }
+        if !asked.is_empty() {
+            let of = |(.., (kind, id, _)): &(AggregateId, Dot, CauseOf)| AggregateId { kind: kind.clone(), id: id.clone() };
+            let ids: Vec<AggregateId> = asked.iter().map(of).collect();
             let held = Arc::clone(&self.states).get_many(&ids).await?;
-            let now = asked.iter().zip(held).filter(|((_, cause), held)| held.as_ref().is_some_and(|held| self.is_settled(cause, held)));
-            let now: Vec<(LogId, &CauseOf)> = now.map(|(asked, _)| *asked).collect();
-            waiting.retain(|log, causes| !causes.is_empty() && (quiet || now.iter().any(|(settled, _)| settled == log)));
-            settled.extend(now.into_iter().map(|(_, cause)| cause.clone()));
-            (room, step) = (room - asked.len(), step * 4);
+            let is_settled = |((.., cause), held): &((_, _, CauseOf), Option<Arc<Aggregate>>)| {
+                held.as_ref().is_some_and(|held| self.is_settled(cause, held))
+            };
+            settled.extend(asked.into_iter().zip(held).filter(is_settled).map(|(event, _)| event));
+            settled.sort_unstable();
         }
         Ok(settled)
+    }
+
+    /// Whether every region has a cause, by its place in its origin's log. `None` if that does not tell.
+    fn all_have(&self, (kind, id, dot): &CauseOf, position: Option<Position>) -> Option<bool> {
+        let log = LogId { origin: dot.incarnation.region(), shard: self.shard_of(kind, id) };
+        let region = &self.region;
+        region.board.all_have(log, position?, region.me, region.membership.regions())
     }
 
     /// The verdict on this event, which `held` may have, is final.

@@ -75,7 +75,7 @@ impl Shard {
             return Err(self.give_back(jobs, &mut batch, error));
         }
         let (swept, noticed) = self.fit(swept, noticed, &mut entries, &mut batch);
-        if let Err(error) = self.settle_causes(&swept, &mut batch).await {
+        if let Err(error) = self.settle_causes(&mut batch).await {
             return Err(self.give_back(jobs, &mut batch, error));
         }
         self.obey(noticed, &mut batch);

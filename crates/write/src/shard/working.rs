@@ -85,6 +85,9 @@ impl Working {
 
     /// What these causes, which are void, caused here is void.
     pub fn void_caused_by(&mut self, causes: &BTreeSet<CauseOf>, id: &AggregateId, schema: &dyn Schema) {
+        if causes.is_empty() {
+            return;
+        }
         let caused = |open: &Open| !open.void && open.cause.as_ref().is_some_and(|cause| causes.contains(cause));
         if !self.aggregate.tail().any(caused) {
             return;
@@ -110,10 +113,9 @@ impl Working {
         self.before.open()
     }
 
-    pub fn settle_causes(&mut self, causes: &BTreeSet<CauseOf>) {
-        if self.aggregate.unsettled_causes().any(|cause| causes.contains(cause)) {
-            self.change().settle_causes(causes);
-        }
+    /// The verdict on the causes of these events is final.
+    pub fn settle_causes(&mut self, dots: &[Dot]) {
+        self.change().settle_causes(dots);
     }
 
     /// Where the reactions of the event that was applied last are sent.

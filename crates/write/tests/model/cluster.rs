@@ -136,13 +136,19 @@ impl Node {
 
     /// Every event that this region has applied.
     pub async fn events(&self) -> Vec<Event> {
+        self.placed().await.into_iter().map(|(_, event)| event).collect()
+    }
+
+    /// With their places in their logs.
+    pub async fn placed(&self) -> Vec<(Position, Event)> {
         let board = &self.writer.region().board;
         let mut events = Vec::new();
         for shard in board.shards() {
             for (origin, until) in board.applied(shard).0 {
                 let log = LogId { origin, shard };
                 for entry in self.writer.logs().read(log, Position::ZERO, until, usize::MAX).await.expect("memory can be read") {
-                    events.extend(entry.entry().expect("it was made here").events.iter().cloned());
+                    let decoded = entry.entry().expect("it was made here");
+                    events.extend((0..).map(|index| entry.at(index)).zip(decoded.events.iter().cloned()));
                 }
             }
         }

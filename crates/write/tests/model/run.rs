@@ -6,7 +6,7 @@ use crate::history::Dice;
 use crate::language::{TYPES, WINDOW_MS, schema};
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 use sterna_crdt::{Dot, Name, RegionId, Side};
-use sterna_log::{AggregateId, Cause, Event, Frame, LogId, ShardId};
+use sterna_log::{AggregateId, Cause, Event, Frame, LogId, Position, ShardId};
 use sterna_write::{Escrow, Give, MergeError, Refused};
 
 const STEPS: usize = 70;
@@ -207,9 +207,10 @@ impl Run {
                 if call.cause.is_some() {
                     self.seen.count("reaction");
                 }
-                let events = self.cluster.nodes[region].events().await;
-                let made = events.iter().find(|e| e.dot() == accepted.event && (&e.kind, &e.id) == (&call.kind, &call.id));
-                self.react(region, made.ok_or("an accepted command is in no log")?);
+                let events = self.cluster.nodes[region].placed().await;
+                let made = events.iter().find(|(_, e)| e.dot() == accepted.event && (&e.kind, &e.id) == (&call.kind, &call.id));
+                let (position, made) = made.ok_or("an accepted command is in no log")?;
+                self.react(region, made, *position);
             }
             Err(Refused::KeyReused) if !known.is_empty() => self.seen.count("refused body"),
             Err(Refused::BoundReached { .. }) => self.seen.count("bound reached"),
@@ -236,7 +237,7 @@ impl Run {
         Ok(())
     }
 
-    fn react(&mut self, region: usize, event: &Event) {
+    fn react(&mut self, region: usize, event: &Event, position: Position) {
         if !self.reacted.insert(dot_of(event)) {
             return;
         }
@@ -245,6 +246,7 @@ impl Run {
                 kind: event.kind.clone(),
                 id: event.id.clone(),
                 dot: event.dot(),
+                position,
                 index: index as u32,
                 rank: event.rank(),
                 depth: event.cause.as_ref().map_or(0, |cause| cause.depth) + 1,
