@@ -46,6 +46,8 @@ pub const RECENT_KEYS_BYTES_MAX: usize = 480;
 pub const ARGS_BYTES_MAX: usize = 64_000;
 /// Decoded aggregates kept by one shard.
 pub const CACHE_AGGREGATES_MAX: usize = 512;
+/// One that was written so often is kept longest.
+pub const CACHE_USES_MAX: u8 = 4;
 /// Recent entries of one log kept in memory.
 pub const LOG_CACHE_BYTES_MAX: usize = 128_000;
 /// Aggregates with bounded counters remembered to have their rights moved.

@@ -1,7 +1,7 @@
 //! Aggregates as last committed.
 
 use crate::aggregate::load;
-use crate::limits::CACHE_AGGREGATES_MAX;
+use crate::limits::{CACHE_AGGREGATES_MAX, CACHE_USES_MAX};
 use crate::{Aggregate, Region};
 use parking_lot::Mutex;
 use std::collections::VecDeque;
@@ -27,8 +27,8 @@ struct Cache {
 
 struct Held {
     aggregate: Arc<Aggregate>,
-    /// It was asked for since it was last passed over.
-    used: bool,
+    /// How often it was written since it came; less one each time it was passed over.
+    uses: u8,
 }
 
 impl States {
@@ -58,10 +58,8 @@ impl States {
 
     /// As this process knows it; others may have written it since, if there are others.
     pub(crate) fn cached(&self, shard: ShardId, id: &AggregateId) -> Option<Arc<Aggregate>> {
-        let mut cache = self.shards[usize::from(shard.0)].lock();
-        let held = cache.held.get_mut(id)?;
-        held.used = true;
-        Some(Arc::clone(&held.aggregate))
+        let cache = self.shards[usize::from(shard.0)].lock();
+        Some(Arc::clone(&cache.held.get(id)?.aggregate))
     }
 
     pub(crate) fn put(&self, shard: ShardId, id: AggregateId, aggregate: Arc<Aggregate>) {
@@ -78,22 +76,25 @@ impl States {
 }
 
 impl Cache {
-    /// What makes room is the oldest that was not used since it came, or since it was passed over (second chance: Tanenbaum,
-    /// "Modern Operating Systems", page replacement).
+    /// What makes room is the oldest that was not written again, or was passed over as often (generalized clock: Smith, "Sequentiality and
+    /// prefetching in database systems", 1978). What is only read was written just before.
     fn put(&mut self, id: AggregateId, aggregate: Arc<Aggregate>) {
         if let Some(held) = self.held.get_mut(&id) {
             held.aggregate = aggregate;
+            held.uses = (held.uses + 1).min(CACHE_USES_MAX);
             return;
         }
         self.order.push_back(id.clone());
-        self.held.insert(id, Held { aggregate, used: false });
+        self.held.insert(id, Held { aggregate, uses: 0 });
         while self.held.len() > CACHE_AGGREGATES_MAX
             && let Some(oldest) = self.order.pop_front()
         {
-            let again = self.held.get_mut(&oldest).is_some_and(|held| std::mem::take(&mut held.used));
-            match again {
-                true => self.order.push_back(oldest),
-                false => _ = self.held.remove(&oldest),
+            match self.held.get_mut(&oldest) {
+                Some(held) if held.uses > 0 => {
+                    held.uses -= 1;
+                    self.order.push_back(oldest);
+                }
+                _ => _ = self.held.remove(&oldest),
             }
         }
     }
