@@ -5,6 +5,7 @@
 
 mod aggregate;
 mod board;
+mod changes;
 mod clock;
 mod command;
 mod document;
@@ -34,6 +35,7 @@ mod writer;
 
 pub use aggregate::{Aggregate, Open};
 pub use board::{Board, Epoch, Heard};
+pub use changes::Taken;
 pub use clock::RegionClock;
 pub use command::{Accepted, Command, Refused, Retry};
 pub use document::{document_json, undecided};

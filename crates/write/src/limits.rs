@@ -48,6 +48,8 @@ pub const ARGS_BYTES_MAX: usize = 64_000;
 pub const CACHE_AGGREGATES_MAX: usize = 512;
 /// One that was written so often is kept longest.
 pub const CACHE_USES_MAX: u8 = 4;
+/// Changed aggregates of one shard that wait for the projector; with more it reads documents until it has caught up.
+pub const CHANGES_MAX: usize = 2_048;
 /// Recent entries of one log kept in memory.
 pub const LOG_CACHE_BYTES_MAX: usize = 128_000;
 /// Aggregates with bounded counters remembered to have their rights moved.

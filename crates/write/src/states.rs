@@ -1,13 +1,14 @@
 //! Aggregates as last committed.
 
 use crate::aggregate::load;
+use crate::changes::Changes;
 use crate::limits::{CACHE_AGGREGATES_MAX, CACHE_USES_MAX};
-use crate::{Aggregate, Region};
+use crate::{Aggregate, Region, Taken};
 use parking_lot::Mutex;
 use std::collections::VecDeque;
 use std::sync::Arc;
 use sterna_env::HashMap;
-use sterna_log::{AggregateId, ShardId, shard_of};
+use sterna_log::{AggregateId, Applied, Progress, ShardId, shard_of};
 use sterna_store::ReadError;
 
 /// Reads aggregates: from the shards' caches where this process is the store's only writer, else from the store, where the caches save decoding
@@ -23,6 +24,7 @@ pub struct States {
 struct Cache {
     held: HashMap<AggregateId, Held>,
     order: VecDeque<AggregateId>,
+    changes: Changes,
 }
 
 struct Held {
@@ -62,8 +64,41 @@ impl States {
         Some(Arc::clone(&cache.held.get(id)?.aggregate))
     }
 
-    pub(crate) fn put(&self, shard: ShardId, id: AggregateId, aggregate: Arc<Aggregate>) {
-        self.shards[usize::from(shard.0)].lock().put(id, aggregate);
+    /// What became of these aggregates since they were taken the last time, and of what is `projected`. Whoever takes projects, or gives up.
+    pub fn take_changes(&self, ids: &[AggregateId], projected: &Progress) -> Vec<Taken> {
+        let projected: Vec<Applied> = self.region.board.shards().map(|shard| projected.shard(shard)).collect();
+        if self.sole_writer {
+            self.shards.iter().for_each(|cache| cache.lock().changes.ask());
+        }
+        let take = |id: &AggregateId| {
+            let shard = usize::from(self.shard(id).0);
+            let Cache { held, changes, .. } = &mut *self.shards[shard].lock();
+            changes.take(id, held.get(id).map(|held| &held.aggregate), &projected[shard])
+        };
+        ids.iter().map(take).collect()
+    }
+
+    /// What was taken is not projected.
+    pub fn give_up_changes(&self) {
+        self.shards.iter().for_each(|cache| cache.lock().changes.give_up());
+    }
+
+    /// A commit of the shard begins. What this returns is for [`Self::commit_ended`].
+    pub(crate) fn commit_begins(&self, shard: ShardId) -> Option<u64> {
+        self.shards[usize::from(shard.0)].lock().changes.wanted()
+    }
+
+    /// Before what it did is put here, and on the board.
+    pub(crate) fn commit_ended(&self, shard: ShardId, wanted: Option<u64>) {
+        if let Some(round) = wanted {
+            self.shards[usize::from(shard.0)].lock().changes.begin(round, self.region.board.applied(shard));
+        }
+    }
+
+    pub(crate) fn put(&self, shard: ShardId, id: AggregateId, before: &Arc<Aggregate>, aggregate: Arc<Aggregate>) {
+        let mut cache = self.shards[usize::from(shard.0)].lock();
+        cache.changes.note(&id, before, &aggregate);
+        cache.put(id, aggregate);
     }
 
     pub(crate) fn forget(&self, shard: ShardId) {

@@ -192,6 +192,7 @@ impl Projector {
 
     /// After a failure: what is in memory may not be what was committed.
     pub(super) async fn reload(&mut self) -> Result<(), ProjectError> {
+        self.states.give_up_changes();
         self.documents = new_documents();
         self.verdicts = Verdicts::default();
         self.groups.forget();

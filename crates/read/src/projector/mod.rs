@@ -11,6 +11,7 @@ mod collect;
 mod load;
 mod part;
 mod project;
+mod subject;
 mod verdicts;
 
 pub(crate) use load::{Identity, no_plan, open, start_error};

@@ -3,6 +3,7 @@
 use super::batch::{Batch, Touched};
 use super::changes::name_view;
 use super::part::{Outcome, Part};
+use super::subject::{Now, Subject};
 use super::verdicts::stored_args;
 use super::{ProjectError, Projector};
 use crate::document::{self, Held};
@@ -16,7 +17,7 @@ use sterna_env::HashSet;
 use sterna_log::{AggregateId, Event, LogId, Position, Progress};
 use sterna_model::EventView;
 use sterna_store::{Snapshot, Transaction, key_range};
-use sterna_write::{Aggregate, ETag};
+use sterna_write::ETag;
 
 impl Projector {
     /// Projects what was applied. Returns how many events that were; `None` if there was nothing.
@@ -27,12 +28,11 @@ impl Projector {
             return Ok(None);
         }
         let (ids, touched, of) = batch.touched();
-        let states = self.states.get_many(&ids).await?;
         let mut snapshot = self.shared.store.snapshot().await?;
-        let olds = self.load_documents(&*snapshot, &ids, &touched).await?;
+        let Some(subjects) = self.subjects(&*snapshot, &ids, &touched).await? else { return Ok(Some(0)) };
         let mut part = Part::begin(0, self.transaction(snapshot.version()));
         let mut outcomes = Vec::with_capacity(ids.len());
-        for (at, (state, old)) in states.into_iter().zip(olds).enumerate() {
+        for (at, subject) in subjects.into_iter().enumerate() {
             if at % YIELD_AGGREGATES == YIELD_AGGREGATES - 1 {
                 tokio::task::yield_now().await;
             }
@@ -41,7 +41,7 @@ impl Projector {
                 snapshot = self.shared.store.snapshot().await?;
                 part = Part::begin(at, self.transaction(snapshot.version()));
             }
-            outcomes.push(self.project_document(&ids[at], &touched[at], state.as_deref(), old, &mut part));
+            outcomes.push(self.project_document(&ids[at], &touched[at], subject, &mut part));
         }
         let again = batch.said_again();
         let mut known = self.known(&again, &*snapshot).await?;
@@ -76,39 +76,28 @@ impl Projector {
         Ok(keys.into_iter().zip(found).filter_map(|(key, value)| value.map(|_| key)).collect())
     }
 
-    /// The documents as they are before the batch.
-    pub(super) async fn load_documents(
-        &mut self,
-        snapshot: &dyn Snapshot,
-        ids: &[AggregateId],
-        touched: &[Touched],
-    ) -> Result<Vec<Option<Arc<Held>>>, ProjectError> {
-        let mut olds: Vec<Option<Arc<Held>>> = touched.iter().map(|touched| self.documents.take(&touched.key)).collect();
-        let missing: Vec<usize> = (0..olds.len()).filter(|&at| olds[at].is_none()).collect();
-        let keys: Vec<Bytes> = missing.iter().map(|&at| touched[at].key.clone()).collect();
-        for (at, first) in missing.into_iter().zip(snapshot.get_many(&keys).await?) {
-            let (Some(first), Some(of)) = (first, self.model.aggregate(&ids[at].kind)) else { continue };
-            olds[at] = Some(Arc::new(Held::load(of, &self.layouts, &touched[at].key, first, snapshot).await?));
-        }
-        Ok(olds)
-    }
-
     /// Writes a document and what its views make of it. `None` if the model doesn't know the type.
     pub(super) fn project_document(
         &mut self,
         aggregate: &AggregateId,
         touched: &Touched,
-        state: Option<&Aggregate>,
-        old: Option<Arc<Held>>,
+        Subject { old, now }: Subject,
         part: &mut Part,
     ) -> Option<Outcome> {
         let Part { changes, t, .. } = part;
-        let of = self.model.aggregate(&aggregate.kind)?;
-        let Some(state) = state else {
-            tracing::error!(%aggregate, "an aggregate with events has no state");
+        let Some(of) = self.model.aggregate(&aggregate.kind) else {
+            self.states.give_up_changes();
             return None;
         };
-        let new = document::record(of, &self.layouts, state, &self.shared.region.membership);
+        let new = match (now, &old) {
+            (Now::Same, None) => return None,
+            (Now::Same, Some(old)) => old.record.clone(),
+            (Now::State(Some(state)), _) => document::record(of, &self.layouts, &state, &self.shared.region.membership),
+            (Now::State(None), _) => {
+                tracing::error!(%aggregate, "an aggregate with events has no state");
+                return None;
+            }
+        };
         let mut outcome = Outcome { etag: ETag::made_of(&new.seen, new.voided, self.model.version), views: Vec::new() };
         if let Some(old) = old.as_ref().filter(|old| old.record == new) {
             self.documents.put(touched.key.clone(), old.clone(), new.weight());

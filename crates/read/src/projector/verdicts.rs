@@ -65,8 +65,10 @@ impl Projector {
             let last = news.last().map(|(key, _)| key.clone());
             let voided = news.iter().map(|(_, value)| void::read_news(value)).collect::<Result<Vec<_>, _>>();
             let voided = voided.map_err(|e| ProjectError::Read(sterna_store::ReadError::Unavailable(e.to_string())))?;
-            self.judge_some(&voided).await?;
             some |= !voided.is_empty();
+            if !self.judge_some(&voided).await? {
+                continue;
+            }
             let reached = &mut self.verdicts.shards[at];
             reached.counted = (news.len() < VERDICTS_MAX).then_some(counted);
             reached.after = last.or(reached.after.take());
@@ -74,9 +76,10 @@ impl Projector {
         Ok(some)
     }
 
-    async fn judge_some(&mut self, voided: &[Voided]) -> Result<(), ProjectError> {
+    /// False if there is a later model to adopt first.
+    async fn judge_some(&mut self, voided: &[Voided]) -> Result<bool, ProjectError> {
         if voided.is_empty() {
-            return Ok(());
+            return Ok(true);
         }
         let keys: Vec<Bytes> = voided.iter().map(|voided| history::key(&voided.kind, &voided.id, voided.order)).collect();
         let snapshot = self.shared.store.snapshot().await?;
@@ -100,18 +103,17 @@ impl Projector {
             }
         }
         if told.is_empty() {
-            return Ok(());
+            return Ok(true);
         }
         let mut ids: Vec<AggregateId> =
             told.iter().map(|(voided, ..)| AggregateId { kind: voided.kind.clone(), id: voided.id.clone() }).collect();
         ids.sort_unstable();
         ids.dedup();
         let touched: Vec<Touched> = ids.iter().map(|id| self.touched(id)).collect();
-        let states = self.states.get_many(&ids).await?;
-        let olds = self.load_documents(&*snapshot, &ids, &touched).await?;
+        let Some(subjects) = self.subjects(&*snapshot, &ids, &touched).await? else { return Ok(false) };
         let mut outcomes = Vec::with_capacity(ids.len());
-        for (at, (state, old)) in states.into_iter().zip(olds).enumerate() {
-            outcomes.push(self.project_document(&ids[at], &touched[at], state.as_deref(), old, &mut part));
+        for (at, subject) in subjects.into_iter().enumerate() {
+            outcomes.push(self.project_document(&ids[at], &touched[at], subject, &mut part));
         }
         let changes = told.iter().filter_map(|(voided, command, views)| {
             let at = ids.binary_search_by(|id| (&*id.kind, &*id.id).cmp(&(&*voided.kind, &*voided.id))).ok()?;
@@ -127,7 +129,8 @@ impl Projector {
             etag: *etag,
             views,
         });
-        self.commit(part, changes, &*snapshot).await
+        self.commit(part, changes, &*snapshot).await?;
+        Ok(true)
     }
 
     /// What views of events have of it.

@@ -44,6 +44,8 @@ pub(crate) struct Batch {
     pub state_bytes: usize,
     /// Who wait for the entry with which a life begins.
     pub beginnings: Vec<oneshot::Sender<()>>,
+    /// Whether the projector wants to know what it changes.
+    pub changes_wanted: Option<u64>,
     /// What to say of a parked aggregate, to whoever had it tried again.
     pub unparked: Option<(oneshot::Sender<Unparked>, Unparked)>,
 }
@@ -90,6 +92,7 @@ impl Batch {
             bytes: 0,
             state_bytes: 0,
             beginnings: Vec::new(),
+            changes_wanted: None,
             unparked: None,
         }
     }

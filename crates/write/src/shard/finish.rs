@@ -7,6 +7,7 @@ use crate::keys::state;
 use crate::limits::{BATCH_MERGES_MAX, HOT_AGGREGATES_MAX, MERGE_PAUSE};
 use crate::{Accepted, LogEntry, Refused};
 use bytes::Bytes;
+use std::sync::Arc;
 use sterna_log::{AggregateId, LogId, Position};
 use sterna_store::{CommitError, Committed, Stamp, Version};
 
@@ -81,6 +82,7 @@ impl Shard {
 
     fn committed(&mut self, mut batch: Batch, committed: Committed) {
         let own = self.own_entry(&mut batch, committed);
+        self.states.commit_ended(self.id, batch.changes_wanted);
         let mut verdicts = 0;
         // States before the board: whoever hears of an entry finds a state that has it.
         for (id, working) in batch.touched.drain() {
@@ -102,7 +104,7 @@ impl Shard {
             }
             self.count_tail(&id, &working);
             if !working.aggregate.seen.is_empty() {
-                self.states.put(self.id, id, working.aggregate);
+                self.states.put(self.id, id, working.before(), Arc::clone(&working.aggregate));
             }
         }
         for (kind, home) in batch.homes_moved.drain(..) {
@@ -161,7 +163,7 @@ impl Shard {
         let Some(last) = batch.entry.events.len().checked_sub(1) else { return };
         let stamp = Stamp::new(Version(batch.transaction.read_version.0 + 1), 0);
         let position = Position::new(batch.epoch, stamp.0, last as u16);
-        let entry = LogEntry::known(position, batch.entry_bytes.clone(), std::sync::Arc::new(batch.entry.clone()));
+        let entry = LogEntry::known(position, batch.entry_bytes.clone(), Arc::new(batch.entry.clone()));
         self.logs.push(self.own_log(), self.end_of_own_log(), entry);
         self.region.board.raise_applied(self.own_log(), position);
     }
@@ -175,7 +177,7 @@ impl Shard {
         if !self.region.alone() {
             for (index, event) in entry.events.iter().enumerate() {
                 if let Some(working) = batch.touched.get_mut(&super::merge::id_of(event)) {
-                    std::sync::Arc::make_mut(&mut working.aggregate).place(event.dot(), log_entry.at(index));
+                    Arc::make_mut(&mut working.aggregate).place(event.dot(), log_entry.at(index));
                 }
             }
         }

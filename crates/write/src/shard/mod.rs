@@ -165,6 +165,7 @@ impl Shard {
         if mutation::on("relay-unsynced") {
             self.show_early(&batch);
         }
+        batch.changes_wanted = self.states.commit_begins(self.id);
         let commit = self.region.store_of(self.id).commit(batch.take_transaction());
         self.under_way.push_back(Box::pin(async move {
             let result = commit.await;

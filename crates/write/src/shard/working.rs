@@ -108,6 +108,11 @@ impl Working {
         self.aggregate.can_close(settled)
     }
 
+    /// As it was before the batch.
+    pub fn before(&self) -> &Arc<Aggregate> {
+        &self.before
+    }
+
     /// The length of the tail before the batch.
     pub fn open_before(&self) -> usize {
         self.before.open()
