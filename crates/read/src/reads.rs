@@ -157,6 +157,9 @@ impl Reads {
     /// Resolves when fewer than `events_max` events wait to be projected: how a bulk load keeps views fresh.
     pub async fn room(&self, events_max: u64) {
         let Ok(shared) = self.present() else { return };
+        if shared.backlog_events() < events_max {
+            return;
+        }
         let mut progress = shared.progress.subscribe();
         while shared.backlog_events() >= events_max && !shared.scope.is_stopping() {
             // Counts drift by what was committed without an answer, until the projector has caught up: so look now and then.

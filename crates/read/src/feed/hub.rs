@@ -1,6 +1,6 @@
 //! The newest pages in memory, and who waits for the next.
 
-use super::Cursor;
+use super::{Cursor, Pages};
 use crate::keys::feed::Record;
 use crate::limits::FEED_RECENT_PAGES;
 use parking_lot::Mutex;
@@ -57,7 +57,7 @@ impl Hub {
     }
 
     /// Pages that were just committed, in order.
-    pub fn publish(&self, pages: Vec<(u64, Arc<Record>)>) {
+    pub fn publish(&self, pages: Pages) {
         let Some(&(last, _)) = pages.last() else { return };
         let mut recent = self.recent.lock();
         recent.extend(pages);

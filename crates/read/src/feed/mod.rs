@@ -8,7 +8,7 @@ mod writer;
 pub use cursor::{Cursor, CursorError};
 pub(crate) use follow::follow;
 pub(crate) use hub::{Hub, Tip};
-pub(crate) use writer::{Change, Writer};
+pub(crate) use writer::{Change, Pages, Writer};
 
 use sterna_crdt::{Dot, Name};
 use sterna_write::ETag;

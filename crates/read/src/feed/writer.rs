@@ -31,6 +31,9 @@ pub(crate) struct Writer {
     first: u64,
 }
 
+/// By number.
+pub(crate) type Pages = Vec<(u64, Arc<Record>)>;
+
 impl Writer {
     /// Goes on behind `last`, the newest page of the store; `skip` numbers that may have been used and lost. Where every page may
     /// have been lost, the store's version is what is never used again.
@@ -61,7 +64,7 @@ impl Writer {
     }
 
     /// Writes the pages of these changes, in order.
-    pub fn write<'c>(&mut self, changes: impl Iterator<Item = Change<'c>>, at_ms: u64, t: &mut Transaction) -> Vec<(u64, Arc<Record>)> {
+    pub fn write<'c>(&mut self, changes: impl Iterator<Item = Change<'c>>, at_ms: u64, t: &mut Transaction) -> Pages {
         let (mut pages, mut page, mut bytes) = (Vec::new(), Record::default(), 0);
         for change in changes {
             bytes += 48 + change.id.len() + 2 * change.views.len();
@@ -86,7 +89,7 @@ impl Writer {
     }
 
     /// Writes a page that says that what was read before is stale.
-    pub fn write_reset(&mut self, at_ms: u64, t: &mut Transaction) -> Vec<(u64, Arc<Record>)> {
+    pub fn write_reset(&mut self, at_ms: u64, t: &mut Transaction) -> Pages {
         vec![self.put(Record { reset: true, ..Record::default() }, at_ms, t)]
     }
 

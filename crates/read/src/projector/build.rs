@@ -20,7 +20,7 @@ impl Projector {
     /// A step of the first building. False if nothing is built.
     pub(super) async fn build(&mut self) -> Result<bool, ProjectError> {
         let Some(tracked) = self.tracked.iter().find(|tracked| tracked.built.is_some()).cloned() else { return Ok(false) };
-        let snapshot = self.shared.store.snapshot().await?;
+        let snapshot = self.snapshot().await?;
         let mut t = self.transaction(snapshot.version());
         let mut changes = Changes::default();
         let step = self.build_step(&tracked, &*snapshot, &mut changes, &mut t).await?;
@@ -63,7 +63,8 @@ impl Projector {
     pub(super) async fn rebuild(&mut self, view: &str) -> Result<Option<u32>, ProjectError> {
         let mut registry = self.registry.clone();
         let Some(generation) = registry.rebuild(view, &self.model) else { return Ok(None) };
-        let mut t = self.transaction(self.shared.store.snapshot().await?.version());
+        let snapshot = self.snapshot().await?;
+        let mut t = self.transaction(snapshot.version());
         t.put(VIEWS, encode(&registry.record));
         self.shared.store.commit(t).await?;
         self.registry = registry;
@@ -72,7 +73,7 @@ impl Projector {
     }
 
     async fn build_step(
-        &self,
+        &mut self,
         tracked: &Tracked,
         snapshot: &dyn Snapshot,
         changes: &mut Changes,
@@ -101,7 +102,7 @@ impl Projector {
 
     /// Returns the cursor: behind all pieces of the last document.
     async fn build_documents(
-        &self,
+        &mut self,
         kind: &str,
         tracked: &Tracked,
         pairs: &[Pair],

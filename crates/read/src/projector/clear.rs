@@ -38,7 +38,7 @@ impl Projector {
             .copied()
             .find(|generation| now - *self.clearing.since.entry(*generation).or_insert(now) >= CLEAR_AFTER);
         let Some(generation) = due else { return Ok(false) };
-        let snapshot = self.shared.store.snapshot().await?;
+        let snapshot = self.snapshot().await?;
         let mut t = self.transaction(snapshot.version());
         let cleared = self.clearing.cleared.take().filter(|(of, _)| *of == generation).map(|(_, key)| key).unwrap_or_default();
         match first_keys(&*snapshot, generation, &cleared).await? {
@@ -65,7 +65,7 @@ impl Projector {
         if next < self.clearing.trim_at {
             return Ok(false);
         }
-        let snapshot = self.shared.store.snapshot().await?;
+        let snapshot = self.snapshot().await?;
         let oldest = snapshot.scan(feed::all(), Page::DEFAULT).await?;
         let Some(expired) = self.feed.expired(&oldest, self.shared.region.env.wall_ms())? else {
             self.clearing.trim_at = next + FEED_TRIM_EVERY;

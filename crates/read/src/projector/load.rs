@@ -141,6 +141,7 @@ impl Projector {
             groups: Groups::new(),
             clearing: clear::Clearing::default(),
             verdicts: Verdicts::default(),
+            under_way: None,
             turn: 0,
             events_max: BATCH_EVENTS_MAX,
             build_rows_max: BUILD_ROWS_MAX,
@@ -150,7 +151,7 @@ impl Projector {
     /// Takes up the region's model: layouts and generations that it needs are there afterwards.
     pub async fn adopt(&mut self) -> Result<(), ProjectError> {
         let model = self.shared.region.model();
-        let snapshot = self.shared.store.snapshot().await?;
+        let snapshot = self.snapshot().await?;
         let mut t = self.transaction(snapshot.version());
         let (mut layouts, mut registry) = (self.layouts.clone(), self.registry.clone());
         layouts.adopt(&model, &mut t);
@@ -176,7 +177,7 @@ impl Projector {
     }
 
     /// Views to build whose sources have nothing: they are built already.
-    async fn built_of_nothing(&self, registry: &Registry, model: &Model, snapshot: &dyn Snapshot) -> Result<Vec<Name>, ProjectError> {
+    async fn built_of_nothing(&mut self, registry: &Registry, model: &Model, snapshot: &dyn Snapshot) -> Result<Vec<Name>, ProjectError> {
         let mut built = Vec::new();
         for tracked in registry.tracked(model).iter().filter(|tracked| tracked.built.is_some()) {
             let mut empty = true;
@@ -192,6 +193,7 @@ impl Projector {
 
     /// After a failure: what is in memory may not be what was committed.
     pub(super) async fn reload(&mut self) -> Result<(), ProjectError> {
+        self.under_way = None;
         self.states.give_up_changes();
         self.documents = new_documents();
         self.verdicts = Verdicts::default();

@@ -27,6 +27,7 @@ use crate::shared::{Order, Plan, Planned, Shared};
 use crate::view::{GroupError, Groups};
 use bytes::Bytes;
 use clear::Clearing;
+use part::UnderWay;
 use std::sync::Arc;
 use std::time::Duration;
 use sterna_crdt::Name;
@@ -34,7 +35,7 @@ use sterna_env::Backoff;
 use sterna_env::HashMap;
 use sterna_log::Progress;
 use sterna_model::Model;
-use sterna_store::{CommitError, ReadError, Transaction, Version};
+use sterna_store::{CommitError, ReadError, Snapshot, Transaction, Version};
 use sterna_write::{Logs, States};
 use tokio::sync::mpsc;
 use verdicts::Verdicts;
@@ -58,6 +59,8 @@ pub(crate) struct Projector {
     groups: Groups,
     clearing: Clearing,
     verdicts: Verdicts,
+    /// The last commit, while the next batch is prepared.
+    under_way: Option<UnderWay>,
     /// The shard that the next batch begins with.
     turn: usize,
     /// Less than [`crate::limits::BATCH_EVENTS_MAX`] after a transaction was too large.
@@ -159,6 +162,10 @@ impl Projector {
         let began = self.shared.region.env.now();
         let judged = self.judge().await?;
         let projected = self.project().await?;
+        let is_full = projected.is_some_and(|events| events >= self.events_max / 2);
+        if !is_full {
+            self.settle().await?;
+        }
         let built = self.build().await?;
         let cleared = self.clear().await?;
         let now = self.shared.region.env.now();
@@ -168,7 +175,7 @@ impl Projector {
             self.shared.with_pulse(|pulse| (pulse.caught_up, pulse.ahead) = (now, ahead));
         }
         Ok(match projected {
-            _ if judged || built || cleared || projected.is_some_and(|events| events >= self.events_max / 2) => Turn::More,
+            _ if judged || built || cleared || is_full => Turn::More,
             Some(_) => Turn::CaughtUp(now - began),
             None => Turn::Idle,
         })
@@ -199,6 +206,12 @@ impl Projector {
             tracing::warn!(%error, "the read store can't be read");
         }
         backoff.next(&self.shared.region.env)
+    }
+
+    /// The store with everything that was committed here.
+    async fn snapshot(&mut self) -> Result<Box<dyn Snapshot>, ProjectError> {
+        self.settle().await?;
+        Ok(self.shared.store.snapshot().await?)
     }
 
     /// A transaction that conflicts with every other that a projector may have under way.

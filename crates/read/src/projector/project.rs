@@ -2,7 +2,7 @@
 
 use super::batch::{Batch, Touched};
 use super::changes::name_view;
-use super::part::{Outcome, Part};
+use super::part::{Outcome, Part, Projected};
 use super::subject::{Now, Subject};
 use super::verdicts::stored_args;
 use super::{ProjectError, Projector};
@@ -16,7 +16,7 @@ use std::sync::Arc;
 use sterna_env::HashSet;
 use sterna_log::{AggregateId, Event, LogId, Position, Progress};
 use sterna_model::EventView;
-use sterna_store::{Snapshot, Transaction, key_range};
+use sterna_store::{Transaction, key_range};
 use sterna_write::ETag;
 
 impl Projector {
@@ -28,23 +28,25 @@ impl Projector {
             return Ok(None);
         }
         let (ids, touched, of) = batch.touched();
-        let mut snapshot = self.shared.store.snapshot().await?;
-        let Some(subjects) = self.subjects(&*snapshot, &ids, &touched).await? else { return Ok(Some(0)) };
-        let mut part = Part::begin(0, self.transaction(snapshot.version()));
+        let mut part = Part::begin(0);
+        if !self.shared.store.limits().sole_writer {
+            // Another projector may have written since the last commit.
+            self.snapshot_of(&mut part).await?;
+        }
+        let Some(subjects) = self.subjects(&ids, &touched, &mut part).await? else { return Ok(Some(0)) };
         let mut outcomes = Vec::with_capacity(ids.len());
         for (at, subject) in subjects.into_iter().enumerate() {
             if at % YIELD_AGGREGATES == YIELD_AGGREGATES - 1 {
                 tokio::task::yield_now().await;
             }
             if part.is_full() {
-                self.commit_part(part, &batch, &of, &outcomes, &*snapshot).await?;
-                snapshot = self.shared.store.snapshot().await?;
-                part = Part::begin(at, self.transaction(snapshot.version()));
+                self.commit_part(part, &batch, &of, &outcomes, None).await?;
+                part = Part::begin(at);
             }
             outcomes.push(self.project_document(&ids[at], &touched[at], subject, &mut part));
         }
         let again = batch.said_again();
-        let mut known = self.known(&again, &*snapshot).await?;
+        let mut known = self.known(&again, &mut part).await?;
         for ((log, position, event), &place) in batch.events().zip(&of) {
             let key = history::key(&event.kind, &event.id, event.update.order);
             if !again.contains(&key) || known.insert(key.clone()) {
@@ -52,27 +54,25 @@ impl Projector {
             }
         }
         let progress = self.advance(&batch, &mut part.t);
-        self.commit_part(part, &batch, &of, &outcomes, &*snapshot).await?;
+        let projected = Projected { events: batch.events, progress: progress.clone(), began };
+        self.commit_part(part, &batch, &of, &outcomes, Some(projected)).await?;
 
         self.verdicts.projected(&batch);
-        // Counted before it is published: who waits for room looks at the count when the progress changes.
-        self.shared.metrics.events.inc_by(batch.events as u64);
         self.progress = progress;
-        self.shared.progress.send_replace(self.progress.clone());
         if batch.events >= self.events_max {
             self.events_max = (self.events_max + self.events_max / 8 + 1).min(BATCH_EVENTS_MAX);
         }
-        let metrics = &self.shared.metrics;
-        metrics.documents.inc_by(ids.len() as u64);
-        metrics.batch_events.observe(batch.events as f64);
-        metrics.batch_seconds.observe((self.shared.region.env.now() - began).as_secs_f64());
+        self.shared.metrics.documents.inc_by(ids.len() as u64);
         Ok(Some(batch.events))
     }
 
     /// Those of the history's keys that are projected. What became of such an event, and what views of events have of it, stays as it is.
-    async fn known(&self, keys: &HashSet<Bytes>, snapshot: &dyn Snapshot) -> Result<HashSet<Bytes>, ProjectError> {
+    async fn known(&mut self, keys: &HashSet<Bytes>, part: &mut Part) -> Result<HashSet<Bytes>, ProjectError> {
+        if keys.is_empty() {
+            return Ok(HashSet::default());
+        }
         let keys: Vec<Bytes> = keys.iter().cloned().collect();
-        let found = snapshot.get_many(&keys).await?;
+        let found = self.snapshot_of(part).await?.get_many(&keys).await?;
         Ok(keys.into_iter().zip(found).filter_map(|(key, value)| value.map(|_| key)).collect())
     }
 

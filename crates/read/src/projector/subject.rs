@@ -1,13 +1,13 @@
 //! What a transaction projects of an aggregate: the document that it has, and what the aggregate is now.
 
 use super::batch::Touched;
+use super::part::Part;
 use super::{ProjectError, Projector};
 use crate::document::{self, Held};
 use crate::limits::CHUNK_BYTES;
 use bytes::Bytes;
 use std::sync::Arc;
 use sterna_log::AggregateId;
-use sterna_store::Snapshot;
 use sterna_write::{Aggregate, Taken};
 
 pub(super) struct Subject {
@@ -28,9 +28,9 @@ impl Projector {
     /// some of these may have: no document is to be of an older model than its events.
     pub(super) async fn subjects(
         &mut self,
-        snapshot: &dyn Snapshot,
         ids: &[AggregateId],
         touched: &[Touched],
+        part: &mut Part,
     ) -> Result<Option<Vec<Subject>>, ProjectError> {
         let taken = self.states.take_changes(ids, &self.progress);
         if !Arc::ptr_eq(&self.model, &self.shared.region.model()) {
@@ -58,7 +58,14 @@ impl Projector {
             };
             subjects.push(Subject { old, now });
         }
-        self.read_documents(snapshot, ids, touched, &unread, &mut subjects).await?;
+        if !unread.is_empty() {
+            let keys: Vec<Bytes> = unread.iter().map(|&at| touched[at].key.clone()).collect();
+            let snapshot = self.snapshot_of(part).await?;
+            for (at, first) in unread.into_iter().zip(snapshot.get_many(&keys).await?) {
+                let (Some(first), Some(of)) = (first, self.model.aggregate(&ids[at].kind)) else { continue };
+                subjects[at].old = Some(Arc::new(Held::load(of, &self.layouts, &touched[at].key, first, snapshot).await?));
+            }
+        }
         for (at, subject) in subjects.iter_mut().enumerate() {
             // An aggregate that is parked since its first event has none.
             if matches!(subject, Subject { old: None, now: Now::Same }) {
@@ -80,23 +87,6 @@ impl Projector {
         let may_be_cut = record.weight() + DOT_BYTES_MAX * record.seen.iter().count() > CHUNK_BYTES;
         let pieces = if may_be_cut { record.pieces().len() } else { 1 };
         Some(Arc::new(Held { pieces, record }))
-    }
-
-    /// Reads the documents at some places.
-    async fn read_documents(
-        &self,
-        snapshot: &dyn Snapshot,
-        ids: &[AggregateId],
-        touched: &[Touched],
-        places: &[usize],
-        subjects: &mut [Subject],
-    ) -> Result<(), ProjectError> {
-        let keys: Vec<Bytes> = places.iter().map(|&at| touched[at].key.clone()).collect();
-        for (&at, first) in places.iter().zip(snapshot.get_many(&keys).await?) {
-            let (Some(first), Some(of)) = (first, self.model.aggregate(&ids[at].kind)) else { continue };
-            subjects[at].old = Some(Arc::new(Held::load(of, &self.layouts, &touched[at].key, first, snapshot).await?));
-        }
-        Ok(())
     }
 }
 

@@ -82,9 +82,8 @@ impl Projector {
             return Ok(true);
         }
         let keys: Vec<Bytes> = voided.iter().map(|voided| history::key(&voided.kind, &voided.id, voided.order)).collect();
-        let snapshot = self.shared.store.snapshot().await?;
-        let found = snapshot.get_many(&keys).await?;
-        let mut part = Part::begin(0, self.transaction(snapshot.version()));
+        let mut part = Part::begin(0);
+        let found = self.snapshot_of(&mut part).await?.get_many(&keys).await?;
         let mut told: Vec<(Voided, Name, Vec<Name>)> = Vec::new();
         for ((voided, key), value) in voided.iter().zip(keys).zip(found) {
             let Some(value) = value else {
@@ -110,7 +109,7 @@ impl Projector {
         ids.sort_unstable();
         ids.dedup();
         let touched: Vec<Touched> = ids.iter().map(|id| self.touched(id)).collect();
-        let Some(subjects) = self.subjects(&*snapshot, &ids, &touched).await? else { return Ok(false) };
+        let Some(subjects) = self.subjects(&ids, &touched, &mut part).await? else { return Ok(false) };
         let mut outcomes = Vec::with_capacity(ids.len());
         for (at, subject) in subjects.into_iter().enumerate() {
             outcomes.push(self.project_document(&ids[at], &touched[at], subject, &mut part));
@@ -129,7 +128,7 @@ impl Projector {
             etag: *etag,
             views,
         });
-        self.commit(part, changes, &*snapshot).await?;
+        self.commit(part, changes).await?;
         Ok(true)
     }
 
