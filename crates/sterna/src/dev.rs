@@ -22,6 +22,8 @@ pub const REGIONS: [&str; 3] = ["us-east", "eu-west", "ap-south"];
 pub const PORT: u16 = 7100;
 const REGIONS_MAX: usize = 16;
 const SHARDS: u16 = 16;
+/// For the stores of each region: all are in one process.
+const MEMORY_MB: u32 = 64;
 /// Regions of one process take commands within this, or say why not.
 const READY_MAX: Duration = Duration::from_secs(30);
 const READY_EVERY: Duration = Duration::from_millis(20);
@@ -175,7 +177,7 @@ fn configs(options: &ClusterOptions, folder: &Path) -> Result<Vec<Config>> {
         listen: format!("127.0.0.1:{port}"),
         model: PathBuf::from(&options.model_name),
         shards: options.shards,
-        store: StoreConfig::embedded(folder.join(name)),
+        store: StoreConfig { memory_mb: Some(MEMORY_MB), ..StoreConfig::embedded(folder.join(name)) },
         ready: crate::config::ReadyConfig::default(),
         stream: StreamConfig::default(),
         peers: peers(name),

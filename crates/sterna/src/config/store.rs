@@ -70,7 +70,7 @@ impl StoreEngine {
     }
 }
 
-const MEMORY_MB: u32 = 64;
+const MEMORY_MB: u32 = 256;
 const MEMORY_MB_MIN: u32 = 16;
 
 impl StoreConfig {
