@@ -45,11 +45,11 @@ pub const RECENT_KEYS_BYTES_MAX: usize = 480;
 /// A command's arguments, in bytes of JSON.
 pub const ARGS_BYTES_MAX: usize = 64_000;
 /// Decoded aggregates kept by one shard.
-pub const CACHE_AGGREGATES_MAX: usize = 512;
+pub const CACHE_AGGREGATES_MAX: usize = 384;
 /// One that was written so often is kept longest.
 pub const CACHE_USES_MAX: u8 = 4;
 /// Changed aggregates of one shard that wait for the projector; with more it reads documents until it has caught up.
-pub const CHANGES_MAX: usize = 2_048;
+pub const CHANGES_MAX: usize = 1_024;
 /// Recent entries of one log kept in memory.
 pub const LOG_CACHE_BYTES_MAX: usize = 128_000;
 /// Aggregates with bounded counters remembered to have their rights moved.
