@@ -193,7 +193,8 @@ impl Projector {
 
     /// After a failure: what is in memory may not be what was committed.
     pub(super) async fn reload(&mut self) -> Result<(), ProjectError> {
-        self.under_way = None;
+        // What is under way may still be committed: whatever becomes of it, the store is read after it.
+        _ = self.settle().await;
         self.states.give_up_changes();
         self.documents = new_documents();
         self.verdicts = Verdicts::default();

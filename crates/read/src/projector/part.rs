@@ -59,6 +59,15 @@ impl Part {
 }
 
 impl Projector {
+    /// Where another projector may write too, what is in memory is as the part's snapshot shows it, or the commit conflicts.
+    pub(super) async fn begin_part(&mut self, from: usize) -> Result<Part, ProjectError> {
+        let mut part = Part::begin(from);
+        if !self.shared.store.limits().sole_writer {
+            self.snapshot_of(&mut part).await?;
+        }
+        Ok(part)
+    }
+
     /// What a part reads from.
     pub(super) async fn snapshot_of<'p>(&mut self, part: &'p mut Part) -> Result<&'p dyn Snapshot, ProjectError> {
         if part.snapshot.is_none() {

@@ -28,11 +28,7 @@ impl Projector {
             return Ok(None);
         }
         let (ids, touched, of) = batch.touched();
-        let mut part = Part::begin(0);
-        if !self.shared.store.limits().sole_writer {
-            // Another projector may have written since the last commit.
-            self.snapshot_of(&mut part).await?;
-        }
+        let mut part = self.begin_part(0).await?;
         let Some(subjects) = self.subjects(&ids, &touched, &mut part).await? else { return Ok(Some(0)) };
         let mut outcomes = Vec::with_capacity(ids.len());
         for (at, subject) in subjects.into_iter().enumerate() {
@@ -41,7 +37,7 @@ impl Projector {
             }
             if part.is_full() {
                 self.commit_part(part, &batch, &of, &outcomes, None).await?;
-                part = Part::begin(at);
+                part = self.begin_part(at).await?;
             }
             outcomes.push(self.project_document(&ids[at], &touched[at], subject, &mut part));
         }
