@@ -161,6 +161,24 @@ async fn a_projector_that_fails_goes_on_when_it_can() {
     assert_eq!(node.reads.status().views[0].staleness_seconds, 0.0);
 }
 
+/// So many events that a batch is prepared while the one before it is committed.
+#[tokio::test]
+async fn a_commit_that_fails_under_the_next_batch_loses_and_doubles_nothing() {
+    for faults in [vec![Fault::Lost], vec![Fault::Applied], vec![Fault::Applied, Fault::Lost, Fault::Applied]] {
+        let node = one(FLIGHTS).await;
+        node.read_store.faults().hold();
+        for round in 0..30_u8 {
+            let steps =
+                (0..200_u8).map(|n| Step::Depart { flight: n, carrier: round % 3, place: (round ^ n) % 4, sched_dep: i64::from(round) });
+            futures::future::join_all(steps.collect::<Vec<_>>().iter().map(|step| take(&node, step))).await;
+        }
+        faults.iter().for_each(|fault| node.read_store.faults().next_commit(*fault));
+        node.read_store.faults().release();
+        check(&node).await;
+        node.scope.stop().await;
+    }
+}
+
 #[tokio::test]
 async fn documents_larger_than_a_value_are_kept_and_shrink() {
     let node = one(FLIGHTS).await;
