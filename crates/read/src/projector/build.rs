@@ -73,7 +73,7 @@ impl Projector {
     }
 
     async fn build_step(
-        &mut self,
+        &self,
         tracked: &Tracked,
         snapshot: &dyn Snapshot,
         changes: &mut Changes,
@@ -102,7 +102,7 @@ impl Projector {
 
     /// Returns the cursor: behind all pieces of the last document.
     async fn build_documents(
-        &mut self,
+        &self,
         kind: &str,
         tracked: &Tracked,
         pairs: &[Pair],

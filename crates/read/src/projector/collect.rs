@@ -12,8 +12,7 @@ impl Projector {
         let shards = usize::from(self.shared.region.shards());
         let mut batch = Batch::default();
         self.turn = (self.turn + 1) % shards;
-        let first = self.turn;
-        for shard in (0..shards).map(|at| ShardId(((at + first) % shards) as u16)) {
+        for shard in (0..shards).map(|at| ShardId(((at + self.turn) % shards) as u16)) {
             let applied = self.shared.region.board.applied(shard);
             for (origin, until) in applied.0 {
                 self.collect_log(LogId { origin, shard }, until, &mut batch).await?;
@@ -25,7 +24,7 @@ impl Projector {
         Ok(batch)
     }
 
-    async fn collect_log(&mut self, log: LogId, until: Position, batch: &mut Batch) -> Result<(), ProjectError> {
+    async fn collect_log(&self, log: LogId, until: Position, batch: &mut Batch) -> Result<(), ProjectError> {
         let mut after = self.progress.get(log);
         while after < until && !self.is_full(batch) {
             let bytes = LOG_READ_BYTES.min(BATCH_BYTES_MAX - batch.bytes);

@@ -177,7 +177,7 @@ impl Projector {
     }
 
     /// Views to build whose sources have nothing: they are built already.
-    async fn built_of_nothing(&mut self, registry: &Registry, model: &Model, snapshot: &dyn Snapshot) -> Result<Vec<Name>, ProjectError> {
+    async fn built_of_nothing(&self, registry: &Registry, model: &Model, snapshot: &dyn Snapshot) -> Result<Vec<Name>, ProjectError> {
         let mut built = Vec::new();
         for tracked in registry.tracked(model).iter().filter(|tracked| tracked.built.is_some()) {
             let mut empty = true;

@@ -5,6 +5,7 @@ use super::changes::Changes;
 use super::{ProjectError, Projector};
 use crate::feed::{Change, Pages};
 use crate::limits::PART_BYTES_MAX;
+use parking_lot::Mutex;
 use sterna_crdt::Name;
 use sterna_env::{Boxed, Instant};
 use sterna_log::Progress;
@@ -30,7 +31,8 @@ pub(super) struct Part {
 
 /// A commit whose result is not known.
 pub(super) struct UnderWay {
-    commit: Boxed<'static, Result<Committed, CommitError>>,
+    /// Never locked: a future is not `Sync`, and the projector's other methods borrow it while they wait.
+    commit: Mutex<Boxed<'static, Result<Committed, CommitError>>>,
     pages: Pages,
     projected: Option<Projected>,
 }
@@ -129,14 +131,14 @@ impl Projector {
         self.groups.apply(changes.deltas, &*snapshot, &mut t).await?;
         let pages = self.feed.write(told, self.shared.region.env.wall_ms(), &mut t);
         self.shared.metrics.keys.inc_by(t.writes.len() as u64);
-        self.under_way = Some(UnderWay { commit: self.shared.store.commit(t), pages, projected });
+        self.under_way = Some(UnderWay { commit: Mutex::new(self.shared.store.commit(t)), pages, projected });
         Ok(())
     }
 
     /// Waits for what is under way, and shows it to readers.
     pub(super) async fn settle(&mut self) -> Result<(), ProjectError> {
         let Some(UnderWay { commit, pages, projected }) = self.under_way.take() else { return Ok(()) };
-        commit.await?;
+        commit.into_inner().await?;
         self.shared.with_pulse(|pulse| pulse.failed.clone_from(&self.failed));
         self.shared.feed.publish(pages);
         let Some(Projected { events, progress, began }) = projected else { return Ok(()) };

@@ -85,20 +85,22 @@ impl Projector {
             self.states.give_up_changes();
             return None;
         };
-        let new = match (now, &old) {
-            (Now::Same, None) => return None,
-            (Now::Same, Some(old)) => old.record.clone(),
-            (Now::State(Some(state)), _) => document::record(of, &self.layouts, &state, &self.shared.region.membership),
-            (Now::State(None), _) => {
+        let new = match now {
+            Now::Same => None,
+            Now::State(Some(state)) => Some(document::record(of, &self.layouts, &state, &self.shared.region.membership)),
+            Now::State(None) => {
                 tracing::error!(%aggregate, "an aggregate with events has no state");
                 return None;
             }
         };
-        let mut outcome = Outcome { etag: ETag::made_of(&new.seen, new.voided, self.model.version), views: Vec::new() };
-        if let Some(old) = old.as_ref().filter(|old| old.record == new) {
-            self.documents.put(touched.key.clone(), old.clone(), new.weight());
+        let outcome = |record: &Record| Outcome { etag: ETag::made_of(&record.seen, record.voided, self.model.version), views: Vec::new() };
+        let Some(new) = new.filter(|new| old.as_ref().is_none_or(|old| old.record != *new)) else {
+            let old = old?;
+            let (outcome, weight) = (outcome(&old.record), old.record.weight());
+            self.documents.put(touched.key.clone(), old, weight);
             return Some(outcome);
-        }
+        };
+        let mut outcome = outcome(&new);
         let before = old.as_ref().map(|old| &old.record);
         self.expect_ahead(touched, before, &new);
         for &follower in self.followers.of_type(&aggregate.kind) {

@@ -23,6 +23,14 @@ pub(super) struct Notice {
     cause: CauseOf,
 }
 
+/// An event in a tail, and what it is of.
+#[derive(PartialEq, Eq, PartialOrd, Ord)]
+struct Caused {
+    aggregate: AggregateId,
+    dot: Dot,
+    cause: CauseOf,
+}
+
 impl Shard {
     /// Finds out which of the causes of what is to be applied are void.
     pub(super) async fn load_verdicts(
@@ -82,14 +90,14 @@ impl Shard {
             return Ok(());
         }
         // Whoever has settled a cause has its twins, and so their marks: but only who looks after that sees them.
-        let keys: Vec<Bytes> = settled.iter().map(|(.., cause)| self.mark(cause)).collect();
+        let keys: Vec<Bytes> = settled.iter().map(|event| self.mark(&event.cause)).collect();
         let snapshot = Arc::clone(self.region.store_of(self.id)).snapshot().await?;
         let marks = snapshot.get_many(&keys).await?;
         let void: BTreeSet<CauseOf> =
-            settled.iter().zip(marks).filter(|(_, mark)| mark.is_some()).map(|((.., cause), _)| cause.clone()).collect();
+            settled.iter().zip(marks).filter(|(_, mark)| mark.is_some()).map(|(event, _)| event.cause.clone()).collect();
         let model = self.region.model();
-        for of_one in settled.chunk_by(|(one, ..), (other, ..)| one == other) {
-            let (id, dots): (_, Vec<Dot>) = (&of_one[0].0, of_one.iter().map(|(_, dot, _)| *dot).collect());
+        for of_one in settled.chunk_by(|one, other| one.aggregate == other.aggregate) {
+            let (id, dots): (_, Vec<Dot>) = (&of_one[0].aggregate, of_one.iter().map(|event| event.dot).collect());
             let (Some(working), Some(of)) = (batch.touched.get_mut(id), model.aggregate(&id.kind)) else { continue };
             working.void_caused_by(&void, id, of);
             working.settle_causes(&dots);
@@ -97,16 +105,16 @@ impl Shard {
         Ok(())
     }
 
-    /// Events whose causes are settled, each with its aggregate. Of a tail the oldest are looked at first, and others only while these are settled;
+    /// Events whose causes are settled, aggregate by aggregate. Of a tail the oldest are looked at first, and others only while these are settled;
     /// in quiet times all.
-    async fn settled_causes(&mut self, batch: &Batch) -> Result<Vec<(AggregateId, Dot, CauseOf)>, ReadError> {
+    async fn settled_causes(&mut self, batch: &Batch) -> Result<Vec<Caused>, ReadError> {
         let (mut settled, mut asked) = (Vec::new(), Vec::new());
         let mut room = TAILS_CAUSES_MAX;
         for (id, working) in &batch.touched {
             for open in working.aggregate.tail.unsettled().take(room) {
                 room -= 1;
                 let Some(cause) = &open.cause else { continue };
-                let event = || (id.clone(), open.dot(), cause.clone());
+                let event = || Caused { aggregate: id.clone(), dot: open.dot(), cause: cause.clone() };
                 match self.all_have(cause, open.cause_at) {
                     Some(true) if !open.is_chained => settled.push(event()),
                     Some(false) if self.sweep.is_quiet() => {}
@@ -117,33 +125,34 @@ impl Shard {
             }
         }
         if !asked.is_empty() {
-            let of = |(.., (kind, id, _)): &(AggregateId, Dot, CauseOf)| AggregateId { kind: kind.clone(), id: id.clone() };
+            let of = |Caused { cause: (kind, id, _), .. }: &Caused| AggregateId { kind: kind.clone(), id: id.clone() };
             let ids: Vec<AggregateId> = asked.iter().map(of).collect();
             let held = Arc::clone(&self.states).get_many(&ids).await?;
-            let is_settled = |((.., cause), held): &((_, _, CauseOf), Option<Arc<Aggregate>>)| {
-                held.as_ref().is_some_and(|held| self.is_settled(cause, held))
-            };
-            settled.extend(asked.into_iter().zip(held).filter(is_settled).map(|(event, _)| event));
+            let answered = asked.into_iter().zip(held);
+            settled.extend(answered.filter_map(|(event, held)| self.is_settled(&event.cause, &*held?).then_some(event)));
             settled.sort_unstable();
         }
         Ok(settled)
     }
 
     /// Whether every region has a cause, by its place in its origin's log. `None` if that does not tell.
-    fn all_have(&self, (kind, id, dot): &CauseOf, position: Option<Position>) -> Option<bool> {
-        let log = LogId { origin: dot.incarnation.region(), shard: self.shard_of(kind, id) };
+    fn all_have(&self, cause: &CauseOf, position: Option<Position>) -> Option<bool> {
         let region = &self.region;
-        region.board.all_have(log, position?, region.me, region.membership.regions())
+        region.board.all_have(self.log_of(cause), position?, region.me, region.membership.regions())
     }
 
     /// The verdict on this event, which `held` may have, is final.
-    fn is_settled(&self, (kind, id, dot): &CauseOf, held: &Aggregate) -> bool {
-        let Some(open) = held.tail.find(*dot) else { return held.seen.contains(*dot) };
-        let origin = dot.incarnation.region();
-        let log = LogId { origin, shard: self.shard_of(kind, id) };
-        let position = open.position.unwrap_or_else(|| self.region.board.applied(log.shard).get(origin));
+    fn is_settled(&self, cause: &CauseOf, held: &Aggregate) -> bool {
+        let (.., dot) = *cause;
+        let Some(open) = held.tail.find(dot) else { return held.seen.contains(dot) };
+        let log = self.log_of(cause);
+        let position = open.position.unwrap_or_else(|| self.region.board.applied(log.shard).get(log.origin));
         let all = self.region.board.applied_by_all(log, self.region.me, self.region.membership.regions());
         open.closed || open.cause_settled && position <= all
+    }
+
+    fn log_of(&self, (kind, id, dot): &CauseOf) -> LogId {
+        LogId { origin: dot.incarnation.region(), shard: self.shard_of(kind, id) }
     }
 
     fn mark(&self, (kind, id, dot): &CauseOf) -> Bytes {

@@ -136,7 +136,7 @@ impl Shard {
     }
 
     fn count_tail(&self, id: &AggregateId, working: &Working) {
-        let grown = working.aggregate.open() as i64 - working.open_before() as i64;
+        let grown = working.aggregate.open() as i64 - working.before().open() as i64;
         if grown != 0 {
             self.metrics.tail_events.with_label_values(&[&*id.kind]).add(grown);
         }

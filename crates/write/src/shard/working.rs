@@ -113,11 +113,6 @@ impl Working {
         &self.before
     }
 
-    /// The length of the tail before the batch.
-    pub fn open_before(&self) -> usize {
-        self.before.open()
-    }
-
     /// The verdict on the causes of these events is final.
     pub fn settle_causes(&mut self, dots: &[Dot]) {
         self.change().settle_causes(dots);
