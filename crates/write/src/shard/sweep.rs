@@ -116,7 +116,6 @@ impl Shard {
     pub(super) async fn sweepable(&mut self, snapshot: &dyn Snapshot) -> Result<Vec<AggregateId>, ReadError> {
         let busy = !self.queue.is_empty() || !self.under_way.is_empty();
         let due = std::mem::take(&mut self.sweep.due) && !busy;
-        self.sweep.quiet = false;
         let now = self.region.env.now();
         if !due && !self.sweep.is_late(now) {
             return Ok(Vec::new());
